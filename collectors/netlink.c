@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "netlink.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "../exporter/util.h"
+
+#define CONNTRACK_TYPE(message) ((NFNL_SUBSYS_CTNETLINK << 8) | (message))
+#define DUMP (NLM_F_REQUEST | NLM_F_DUMP)
+/* A single answer has no NLMSG_DONE; the acknowledgement marks its end. */
+#define SINGLE (NLM_F_REQUEST | NLM_F_ACK)
+
+/*
+ * A dump is written while it is read, so a receive that waits this long means that the kernel lost
+ * it.
+ */
+#define RECEIVE_TIMEOUT_S 2
+/* Room for the largest family header, sock_diag's. */
+#define PAYLOAD_MAX 128
+
+const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES] = {
+	[NETLINK_CONNTRACK_STATS] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET_STATS),
+				      SINGLE },
+	[NETLINK_CONNTRACK_STATS_CPU] = { NETLINK_NETFILTER,
+					  CONNTRACK_TYPE(IPCTNL_MSG_CT_GET_STATS_CPU), DUMP },
+	[NETLINK_CONNTRACK_FLOWS] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET), DUMP },
+	[NETLINK_ADDRESSES] = { NETLINK_ROUTE, RTM_GETADDR, DUMP },
+	[NETLINK_SOCKETS] = { NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, DUMP },
+};
+
+void netlink_init(struct netlink *nl)
+{
+	*nl = (struct netlink){ .sequence = 0 };
+}
+
+static void netlink_close(struct netlink *nl, enum netlink_query query)
+{
+	if (nl->sockets[query])
+		(void)mnl_socket_close(nl->sockets[query]);
+	nl->sockets[query] = NULL;
+}
+
+void netlink_finish(struct netlink *nl)
+{
+	for (int query = 0; query < N_NETLINK_QUERIES; query++)
+		netlink_close(nl, query);
+}
+
+static int netlink_open(struct netlink *nl, enum netlink_query query)
+{
+	const struct timeval timeout = { .tv_sec = RECEIVE_TIMEOUT_S };
+	struct mnl_socket *socket;
+
+	if (nl->sockets[query])
+		return 0;
+	socket = mnl_socket_open2(netlink_queries[query].bus, SOCK_CLOEXEC);
+	if (!socket)
+		return -errno;
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &timeout,
+		       sizeof(timeout)) < 0) {
+		int r = -errno;
+
+		(void)mnl_socket_close(socket);
+		return r;
+	}
+	nl->sockets[query] = socket;
+	return 0;
+}
+
+static int netlink_send(struct netlink *nl, enum netlink_query query, const void *payload,
+			size_t payload_len)
+{
+	char request[MNL_ALIGN(sizeof(struct nlmsghdr)) + PAYLOAD_MAX] = { 0 };
+	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
+
+	assert(payload_len <= PAYLOAD_MAX);
+	header->nlmsg_type = netlink_queries[query].type;
+	header->nlmsg_flags = netlink_queries[query].flags;
+	header->nlmsg_seq = ++nl->sequence;
+	memcpy(mnl_nlmsg_put_extra_header(header, payload_len), payload, payload_len);
+	if (mnl_socket_sendto(nl->sockets[query], header, header->nlmsg_len) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * NLMSG_DONE and NLMSG_ERROR both start with an int: 0 or a negative errno. A DONE without it is a
+ * plain end.
+ */
+static int control_error(const struct nlmsghdr *message)
+{
+	int error = 0;
+
+	if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+		memcpy(&error, NLMSG_DATA(message), sizeof(error));
+	else if (message->nlmsg_type == NLMSG_ERROR)
+		error = -EBADMSG;
+	return error > 0 ? -EBADMSG : error;
+}
+
+/* Takes the next message off a received buffer; NULL at its end, or where the rest is none. */
+static const struct nlmsghdr *next_message(const char **at, size_t *left)
+{
+	const struct nlmsghdr *message = (const void *)*at;
+	size_t step;
+
+	if (*left < sizeof(*message) || message->nlmsg_len < sizeof(*message) ||
+	    message->nlmsg_len > *left)
+		return NULL;
+	step = NLMSG_ALIGN((size_t)message->nlmsg_len);
+	step = step < *left ? step : *left;
+	*at += step;
+	*left -= step;
+	return message;
+}
+
+enum { ANSWER_GOES_ON = 0, ANSWER_ENDED = 1 };
+
+/* One received buffer. *ret_value is set when the answer has ended: 0, fn's value or an errno. */
+static int handle_buffer(struct netlink *nl, size_t len, netlink_message_fn fn, void *ctx,
+			 int *ret_value)
+{
+	const char *at = nl->buffer;
+	const struct nlmsghdr *message;
+
+	while ((message = next_message(&at, &len))) {
+		if (message->nlmsg_seq != nl->sequence)
+			continue;
+		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+			*ret_value = -EINTR;
+		else if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
+			*ret_value = control_error(message);
+		else if (message->nlmsg_type == NLMSG_OVERRUN)
+			*ret_value = -ENOBUFS;
+		else if (message->nlmsg_type < NLMSG_MIN_TYPE ||
+			 (*ret_value = fn(ctx, message)) == 0)
+			continue;
+		return ANSWER_ENDED;
+	}
+	return ANSWER_GOES_ON;
+}
+
+/* Reads until the answer ends. */
+static int netlink_receive(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns,
+			   netlink_message_fn fn, void *ctx)
+{
+	ssize_t n;
+	int value = 0;
+
+	for (;;) {
+		if (clock_monotonic_ns() >= deadline_ns)
+			return -ETIME;
+		if (nl->cancelled && *nl->cancelled)
+			return -ECANCELED;
+		n = mnl_socket_recvfrom(nl->sockets[query], nl->buffer, sizeof(nl->buffer));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIME : -errno;
+		if (handle_buffer(nl, (size_t)n, fn, ctx, &value) == ANSWER_ENDED)
+			return value;
+	}
+}
+
+int netlink_query(struct netlink *nl, enum netlink_query query, const void *payload,
+		  size_t payload_len, uint64_t deadline_ns, netlink_message_fn fn, void *ctx)
+{
+	int r = netlink_open(nl, query);
+
+	if (r == 0)
+		r = netlink_send(nl, query, payload, payload_len);
+	if (r == 0)
+		r = netlink_receive(nl, query, deadline_ns, fn, ctx);
+	if (r != 0)
+		netlink_close(nl, query);
+	return r;
+}
+
+int netlink_query_conntrack(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns,
+			    netlink_message_fn fn, void *ctx)
+{
+	const struct nfgenmsg all = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
+
+	return netlink_query(nl, query, &all, sizeof(all), deadline_ns, fn, ctx);
+}
