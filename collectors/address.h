@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* One IP address of either family and the set of this host's own ones. */
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * An IPv4 address stands as ::ffff:a.b.c.d, so that both families compare and hash alike. Network
+ * byte order.
+ */
+struct address {
+	uint8_t bytes[16];
+};
+
+static inline struct address address_from_ipv4(const void *ipv4)
+{
+	struct address a = { .bytes = { [10] = 0xff, [11] = 0xff } };
+
+	__builtin_memcpy(a.bytes + 12, ipv4, 4);
+	return a;
+}
+
+static inline struct address address_from_ipv6(const void *ipv6)
+{
+	struct address a;
+
+	__builtin_memcpy(a.bytes, ipv6, sizeof(a.bytes));
+	return a;
+}
+
+/*
+ * A multicast group or the limited broadcast address: delivered to a host without being an address
+ * of it.
+ */
+bool address_is_group(const struct address *a);
+
+#define ADDRESS_SET_MAX 65536
+
+/* Open addressing; zeroed memory is an empty set. Holds at most ADDRESS_SET_MAX addresses. */
+struct address_set {
+	struct address *slots;
+	uint8_t *used;
+	size_t n_slots; /* a power of two, or 0 */
+	size_t n;
+};
+
+void address_set_finish(struct address_set *set);
+
+/* 0 (also when it is there already), -ENOMEM, or -E2BIG at the bound. */
+int address_set_add(struct address_set *set, const struct address *a);
+
+/*
+ * True for what was added and for 127.0.0.0/8 and ::1, which are local wherever the loopback device
+ * is.
+ */
+bool address_set_has(const struct address_set *set, const struct address *a);
+
+/*
+ * Adds the address of one RTM_NEWADDR message: IFA_LOCAL where there is one (a point-to-point
+ * link's IFA_ADDRESS is the peer), else IFA_ADDRESS. Other messages, families and malformed
+ * attributes are skipped. Returns as address_set_add().
+ */
+int address_set_add_message(struct address_set *set, const struct nlmsghdr *message);
+
+struct netlink;
+
+/*
+ * Fills an empty set from the kernel by RTM_GETADDR, both families. Returns 0 or a negative errno.
+ */
+int address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);
