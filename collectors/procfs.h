@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Small files below the procfs mount (--path.procfs). Opened for reading only, never written. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../exporter/buffer.h"
+
+#define PROCFS_FILE_MAX (1U << 20)
+
+/*
+ * Reads the whole file root/path into *ret, which the caller has initialised, and ends it with a
+ * NUL that is not counted in len. Returns 0 or a negative errno (-ENOENT: not in this kernel, or
+ * its module is not loaded; -EFBIG: larger than the buffer's bound).
+ */
+int procfs_read(const char *root, const char *path, struct buffer *ret);
+
+/*
+ * Reads a file that holds one decimal number. Returns 0, a negative errno, or -EBADMSG when it
+ * holds something else.
+ */
+int procfs_read_u64(const char *root, const char *path, uint64_t *ret);
+
+/*
+ * Parses the number at *text, in this base, leading blanks skipped, and moves *text behind it.
+ * False, and nothing moved, when there is none or it does not fit.
+ */
+bool parse_u64(const char **text, int base, uint64_t *ret);
