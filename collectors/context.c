@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The state of the collector process: made at start, used by one scrape at a time. */
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "../exporter/log.h"
+#include "../exporter/util.h"
+#include "collector.h"
+#include "entry_size.h"
+#include "procfs.h"
+#include "table_parse.h"
+
+void collector_context_init(struct collector_context *ctx,
+			    const struct collector_settings *settings)
+{
+	*ctx = (struct collector_context){ .settings = settings };
+	netlink_init(&ctx->netlink);
+	ctx->entry_size_bytes = entry_size_read(settings->procfs);
+}
+
+void collector_context_finish(struct collector_context *ctx)
+{
+	netlink_finish(&ctx->netlink);
+	stat_carry_finish(&ctx->stat);
+}
+
+bool collector_notice_once(struct collector_context *ctx, enum collector_notice notice)
+{
+	bool first = !(ctx->logged & notice);
+
+	ctx->logged |= notice;
+	return first;
+}
+
+static bool is_readable(const struct collector_context *ctx, const char *path)
+{
+	struct buffer file;
+	bool readable;
+
+	buffer_init(&file, PROCFS_FILE_MAX);
+	readable = procfs_read(ctx->settings->procfs, path, &file) == 0;
+	buffer_finish(&file);
+	return readable;
+}
+
+/*
+ * Either of the first two comes with nf_conntrack; some kernels hide one of them. The third is
+ * there in every network namespace: without it, this /proc shows nothing of the network
+ * (ProcSubset=pid, not mounted) and says nothing about conntrack either.
+ */
+static bool may_be_loaded(const struct collector_context *ctx)
+{
+	return is_readable(ctx, "sys/net/netfilter/nf_conntrack_count") ||
+	       is_readable(ctx, "net/stat/nf_conntrack") ||
+	       !is_readable(ctx, "sys/net/core/somaxconn");
+}
+
+static void notice_permission(struct collector_context *ctx)
+{
+	if (!collector_notice_once(ctx, NOTICE_NOT_PERMITTED))
+		return;
+	log_warn(
+		"Reading conntrack over netlink needs CAP_NET_ADMIN, serving what /proc shows "
+		"without it",
+		"missing", "flows", "grant",
+		"AmbientCapabilities=CAP_NET_ADMIN in the systemd unit; or setcap cap_net_admin+ep "
+		"on the binary; or start it as root, in a container with --cap-add=NET_ADMIN");
+}
+
+int collector_query_conntrack(struct collector_context *ctx, enum netlink_query query,
+			      uint64_t deadline_ns, netlink_message_fn fn, void *fn_ctx)
+{
+	int r;
+
+	if (!may_be_loaded(ctx))
+		return -ENODATA;
+	r = netlink_query_conntrack(&ctx->netlink, query, deadline_ns, fn, fn_ctx);
+	if (r == -EPERM)
+		notice_permission(ctx);
+	return r;
+}
+
+static int on_stats(void *ctx, const struct nlmsghdr *message)
+{
+	table_parse(message, ctx);
+	return 0;
+}
+
+int table_stats_fetch(struct collector_context *ctx, struct table_stats *ret)
+{
+	*ret = (struct table_stats){ 0 };
+	return collector_query_conntrack(ctx, NETLINK_CONNTRACK_STATS, ctx->deadline_ns, on_stats,
+					 ret);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The host's sockets, in the same shape as the flows: states by sock_diag (no extension is asked
+ * for), and the limits of the socket layer from /proc beside what is used of them. None of it needs
+ * a capability.
+ */
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "../exporter/util.h"
+#include "collector.h"
+#include "labels.h"
+#include "procfs.h"
+#include "socket_counts.h"
+#include "sockstat_parse.h"
+
+enum sockets_metric {
+	SOCKETS_TCP,
+	SOCKETS_UDP,
+	SOCKETS_ORPHANED,
+	SOCKETS_ORPHANED_LIMIT,
+	SOCKETS_MEMORY,
+	SOCKETS_MEMORY_LIMIT,
+	SOCKETS_FILES,
+	SOCKETS_FILES_LIMIT,
+	SOCKETS_LISTENERS,
+	SOCKETS_LISTENERS_FULL,
+	SOCKETS_ACCEPT_QUEUE,
+	N_SOCKETS_METRICS,
+};
+
+static const char *const tcp_states[N_TCP_SOCKET_STATES] = {
+	[TCP_SOCKET_ESTABLISHED] = "established",
+	[TCP_SOCKET_SYN_SENT] = "syn_sent",
+	[TCP_SOCKET_SYN_RECV] = "syn_recv",
+	[TCP_SOCKET_FIN_WAIT1] = "fin_wait1",
+	[TCP_SOCKET_FIN_WAIT2] = "fin_wait2",
+	[TCP_SOCKET_TIME_WAIT] = "time_wait",
+	[TCP_SOCKET_CLOSE] = "close",
+	[TCP_SOCKET_CLOSE_WAIT] = "close_wait",
+	[TCP_SOCKET_LAST_ACK] = "last_ack",
+	[TCP_SOCKET_LISTEN] = "listen",
+	[TCP_SOCKET_CLOSING] = "closing",
+};
+static const char *const udp_states[N_UDP_SOCKET_STATES] = {
+	[UDP_SOCKET_CONNECTED] = "connected",
+	[UDP_SOCKET_UNCONNECTED] = "unconnected",
+};
+static const struct label_set label_tcp_state = LABEL_SET("state", tcp_states);
+static const struct label_set label_udp_state = LABEL_SET("state", udp_states);
+
+static const struct metric_desc sockets_descs[] = {
+	[SOCKETS_TCP] = {
+		.name = "conntrack_tcp_sockets",
+		.help =
+			"TCP sockets by state, as ss shows them (sock_diag). IPv4 connections of "
+			"IPv6 sockets count as ipv6, as the kernel lists them.",
+		.labels = { &label_family, &label_tcp_state },
+	},
+	[SOCKETS_UDP] = {
+		.name = "conntrack_udp_sockets",
+		.help = "UDP sockets, connected to one peer or not (sock_diag).",
+		.labels = { &label_family, &label_udp_state },
+	},
+	[SOCKETS_ORPHANED] = {
+		.name = "conntrack_tcp_sockets_orphaned",
+		.help =
+			"TCP sockets no process holds any more, in all network namespaces "
+			"(/proc/net/sockstat: orphan).",
+	},
+	[SOCKETS_ORPHANED_LIMIT] = {
+		.name = "conntrack_tcp_sockets_orphaned_limit",
+		.help =
+			"Orphaned TCP sockets above which the kernel resets them "
+			"(net.ipv4.tcp_max_orphans).",
+	},
+	[SOCKETS_MEMORY] = {
+		.name = "conntrack_tcp_memory_bytes",
+		.help =
+			"Memory of TCP socket buffers, in all network namespaces "
+			"(/proc/net/sockstat: mem, in pages there).",
+	},
+	[SOCKETS_MEMORY_LIMIT] = {
+		.name = "conntrack_tcp_memory_bytes_limit",
+		.help =
+			"Memory of TCP socket buffers at which the kernel refuses more (third "
+			"number of net.ipv4.tcp_mem, in pages there).",
+	},
+	[SOCKETS_FILES] = {
+		.name = "conntrack_file_handles",
+		.help =
+			"Open files of the whole system, sockets among them "
+			"(/proc/sys/fs/file-nr: allocated less free).",
+	},
+	[SOCKETS_FILES_LIMIT] = {
+		.name = "conntrack_file_handles_limit",
+		.help =
+			"Open files at which the system refuses more (/proc/sys/fs/file-nr: "
+			"maximum).",
+	},
+	[SOCKETS_LISTENERS] = {
+		.name = "conntrack_tcp_listeners",
+		.help = "Listening TCP sockets (sock_diag).",
+	},
+	[SOCKETS_LISTENERS_FULL] = {
+		.name = "conntrack_tcp_listeners_full",
+		.help =
+			"Listening TCP sockets whose accept queue is full, so that they take no "
+			"new connection (sock_diag: idiag_rqueue above idiag_wqueue).",
+	},
+	[SOCKETS_ACCEPT_QUEUE] = {
+		.name = "conntrack_tcp_accept_queue_max_ratio",
+		.help =
+			"Length over limit of the fullest accept queue: full when above 1, with a "
+			"limit "
+			"of 0 at 1 (sock_diag: idiag_rqueue over idiag_wqueue of listeners).",
+	},
+};
+
+static_assert(ARRAY_SIZE(sockets_descs) == N_SOCKETS_METRICS, "one description for each metric");
+
+#define STATE_BIT(state) (1U << ((state) + 1))
+#define TCP_STATES_ALL ((STATE_BIT(N_TCP_SOCKET_STATES) - 1) & ~1U)
+#define UDP_STATES_ALL (STATE_BIT(TCP_SOCKET_ESTABLISHED) | STATE_BIT(TCP_SOCKET_CLOSE))
+
+struct dump {
+	struct socket_counts counts;
+	int protocol;
+	enum flow_family family;
+};
+
+static int on_message(void *ctx, const struct nlmsghdr *message)
+{
+	struct dump *dump = ctx;
+
+	return socket_counts_add(&dump->counts, dump->protocol, dump->family, message) ? 0
+										       : -EBADMSG;
+}
+
+static int fetch_sockets(struct collector_context *ctx, struct dump *dump, int protocol,
+			 enum flow_family family)
+{
+	const struct inet_diag_req_v2 request = {
+		.sdiag_family = family == FLOW_IPV4 ? AF_INET : AF_INET6,
+		.sdiag_protocol = (uint8_t)protocol,
+		.idiag_states = protocol == IPPROTO_TCP ? TCP_STATES_ALL : UDP_STATES_ALL,
+	};
+
+	dump->protocol = protocol;
+	dump->family = family;
+	return netlink_query(&ctx->netlink, NETLINK_SOCKETS, &request, sizeof(request),
+			     ctx->deadline_ns, on_message, dump);
+}
+
+/*
+ * Emits the family rows that could be read. A kernel without IPv6 answers -ENOENT: nothing is
+ * missing then.
+ */
+static int collect_protocol(struct collector_context *ctx, struct exposition *e, struct dump *dump,
+			    int protocol)
+{
+	const bool is_tcp = protocol == IPPROTO_TCP;
+	const struct metric_desc *desc = &sockets_descs[is_tcp ? SOCKETS_TCP : SOCKETS_UDP];
+	const uint64_t *counts = is_tcp ? &dump->counts.tcp[0][0] : &dump->counts.udp[0][0];
+	int first = 0;
+
+	for (enum flow_family family = FLOW_IPV4; family < N_FLOW_FAMILIES; family++) {
+		int r = fetch_sockets(ctx, dump, protocol, family);
+
+		if (r == 0)
+			exposition_grid_row(e, desc, family, counts);
+		else if (first == 0 && !(r == -ENOENT && family == FLOW_IPV6))
+			first = r;
+	}
+	return first;
+}
+
+static int read_file(const struct collector_context *ctx, const char *path, struct buffer *file)
+{
+	buffer_init(file, PROCFS_FILE_MAX);
+	return procfs_read(ctx->settings->procfs, path, file);
+}
+
+static int collect_sockstat(struct collector_context *ctx, struct exposition *e)
+{
+	const uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct buffer sockstat, memory;
+	uint64_t value;
+	int r = read_file(ctx, "net/sockstat", &sockstat);
+
+	if (r == 0 && sockstat_parse_tcp(sockstat.data, "orphan", &value))
+		exposition_u64(e, &sockets_descs[SOCKETS_ORPHANED], value);
+	if (procfs_read_u64(ctx->settings->procfs, "sys/net/ipv4/tcp_max_orphans", &value) == 0)
+		exposition_u64(e, &sockets_descs[SOCKETS_ORPHANED_LIMIT], value);
+	if (r == 0 && sockstat_parse_tcp(sockstat.data, "mem", &value))
+		exposition_u64(e, &sockets_descs[SOCKETS_MEMORY], value * page_size);
+	if (read_file(ctx, "sys/net/ipv4/tcp_mem", &memory) == 0 &&
+	    numbers_parse(memory.data, 2, &value))
+		exposition_u64(e, &sockets_descs[SOCKETS_MEMORY_LIMIT], value * page_size);
+	buffer_finish(&sockstat);
+	buffer_finish(&memory);
+	return r;
+}
+
+static int collect_files(struct collector_context *ctx, struct exposition *e)
+{
+	struct buffer file;
+	uint64_t allocated, unused, limit;
+	int r = read_file(ctx, "sys/fs/file-nr", &file);
+
+	if (r == 0 &&
+	    !(numbers_parse(file.data, 0, &allocated) && numbers_parse(file.data, 1, &unused) &&
+	      numbers_parse(file.data, 2, &limit) && allocated >= unused))
+		r = -EBADMSG;
+	buffer_finish(&file);
+	if (r < 0)
+		return r;
+	exposition_u64(e, &sockets_descs[SOCKETS_FILES], allocated - unused);
+	exposition_u64(e, &sockets_descs[SOCKETS_FILES_LIMIT], limit);
+	return 0;
+}
+
+static void emit_listeners(struct exposition *e, const struct socket_counts *counts)
+{
+	exposition_u64(e, &sockets_descs[SOCKETS_LISTENERS], counts->listeners);
+	exposition_u64(e, &sockets_descs[SOCKETS_LISTENERS_FULL], counts->listeners_full);
+	exposition_double(e, &sockets_descs[SOCKETS_ACCEPT_QUEUE], counts->accept_queue_max_ratio);
+}
+
+static int sockets_collect(struct collector_context *ctx, struct exposition *e)
+{
+	struct dump dump = { 0 };
+	int tcp = collect_protocol(ctx, e, &dump, IPPROTO_TCP);
+	int udp = collect_protocol(ctx, e, &dump, IPPROTO_UDP);
+	int sockstat = collect_sockstat(ctx, e);
+	int files = collect_files(ctx, e);
+
+	if (tcp == 0)
+		emit_listeners(e, &dump.counts);
+	return tcp ? tcp : udp ? udp : sockstat ? sockstat : files;
+}
+
+const struct collector sockets_collector = {
+	.name = "sockets",
+	.help = "the host's TCP and UDP sockets by state, listeners' queues, and the socket "
+		"layer's limits",
+	.enabled_by_default = true,
+	.descs = sockets_descs,
+	.n_descs = ARRAY_SIZE(sockets_descs),
+	.collect = sockets_collect,
+};

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * How full the table is: IPCTNL_MSG_CT_GET_STATS for the two numbers that the kernel compares,
+ * /proc/sys/net/netfilter for those netlink does not tell, and for all of them without
+ * CAP_NET_ADMIN.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "../exporter/log.h"
+#include "../exporter/util.h"
+#include "collector.h"
+#include "entry_size.h"
+#include "procfs.h"
+#include "table_parse.h"
+
+enum table_metric {
+	TABLE_ENTRIES,
+	TABLE_ENTRIES_LIMIT,
+	TABLE_BUCKETS,
+	TABLE_EXPECTATIONS_LIMIT,
+	TABLE_ENTRY_SIZE,
+	N_TABLE_METRICS,
+};
+
+static const struct metric_desc table_descs[] = {
+	[TABLE_ENTRIES] = {
+		.name = "conntrack_entries",
+		.help =
+			"Entries in the conntrack table now, as the kernel counts them against "
+			"the limit, unconfirmed and expired but not yet collected ones included "
+			"(CTA_STATS_GLOBAL_ENTRIES, net.netfilter.nf_conntrack_count).",
+	},
+	[TABLE_ENTRIES_LIMIT] = {
+		.name = "conntrack_entries_limit",
+		.help =
+			"Entries at which new flows are turned away; 0 means no limit "
+			"(CTA_STATS_GLOBAL_MAX_ENTRIES, net.netfilter.nf_conntrack_max).",
+	},
+	[TABLE_BUCKETS] = {
+		.name = "conntrack_buckets",
+		.help =
+			"Buckets of the hash table, which all network namespaces share "
+			"(net.netfilter.nf_conntrack_buckets).",
+	},
+	[TABLE_EXPECTATIONS_LIMIT] = {
+		.name = "conntrack_expectations_limit",
+		.help =
+			"Expected connections (FTP, SIP and the like) at which new ones are "
+			"refused (net.netfilter.nf_conntrack_expect_max).",
+	},
+	[TABLE_ENTRY_SIZE] = {
+		.name = "conntrack_entry_size_bytes",
+		.help =
+			"Kernel memory one entry costs, best estimate: the slab object "
+			"(/proc/slabinfo, else 256) plus the extension block that "
+			"nf_conntrack_acct, _timestamp or _events=1 add.",
+	},
+};
+
+static_assert(ARRAY_SIZE(table_descs) == N_TABLE_METRICS, "one description for each metric");
+
+/* The sysctl behind each metric that has one. */
+static const char *const table_files[N_TABLE_METRICS] = {
+	[TABLE_ENTRIES] = "sys/net/netfilter/nf_conntrack_count",
+	[TABLE_ENTRIES_LIMIT] = "sys/net/netfilter/nf_conntrack_max",
+	[TABLE_BUCKETS] = "sys/net/netfilter/nf_conntrack_buckets",
+	[TABLE_EXPECTATIONS_LIMIT] = "sys/net/netfilter/nf_conntrack_expect_max",
+};
+
+struct table_values {
+	bool has[N_TABLE_METRICS];
+	uint64_t value[N_TABLE_METRICS];
+};
+
+static void set_value(struct table_values *values, enum table_metric metric, bool has,
+		      uint64_t value)
+{
+	values->has[metric] = has;
+	values->value[metric] = value;
+}
+
+static int fetch_netlink(struct collector_context *ctx, struct table_values *values)
+{
+	struct table_stats stats;
+	int r = table_stats_fetch(ctx, &stats);
+
+	if (r < 0)
+		return r;
+	set_value(values, TABLE_ENTRIES, stats.has_entries, stats.entries);
+	set_value(values, TABLE_ENTRIES_LIMIT, stats.has_limit, stats.limit);
+	return 0;
+}
+
+/* Returns the first error that is not "no such file". */
+static int fetch_files(struct collector_context *ctx, struct table_values *values)
+{
+	int first = 0;
+
+	for (int metric = 0; metric < N_TABLE_METRICS; metric++) {
+		uint64_t value;
+		int r;
+
+		if (values->has[metric] || !table_files[metric])
+			continue;
+		r = procfs_read_u64(ctx->settings->procfs, table_files[metric], &value);
+		if (r == 0)
+			set_value(values, metric, true, value);
+		else if (r != -ENOENT && first == 0)
+			first = r;
+	}
+	return first;
+}
+
+static uint64_t read_flag(const struct collector_context *ctx, const char *path)
+{
+	uint64_t value;
+
+	return procfs_read_u64(ctx->settings->procfs, path, &value) == 0 ? value : 0;
+}
+
+static uint64_t estimate_entry_size(const struct collector_context *ctx)
+{
+	return entry_size_estimate(ctx->entry_size_bytes,
+				   read_flag(ctx, "sys/net/netfilter/nf_conntrack_acct"),
+				   read_flag(ctx, "sys/net/netfilter/nf_conntrack_timestamp"),
+				   read_flag(ctx, "sys/net/netfilter/nf_conntrack_events"));
+}
+
+static int table_collect(struct collector_context *ctx, struct exposition *e)
+{
+	struct table_values values = { 0 };
+	int netlink_error = fetch_netlink(ctx, &values);
+	int r = fetch_files(ctx, &values);
+
+	if (!values.has[TABLE_ENTRIES])
+		return r < 0 ? r : -ENODATA;
+	if (collector_notice_once(ctx, NOTICE_TABLE_SOURCE))
+		log_info("Reading table size", "source", netlink_error ? "procfs" : "netlink");
+	set_value(&values, TABLE_ENTRY_SIZE, true, estimate_entry_size(ctx));
+	for (int metric = 0; metric < N_TABLE_METRICS; metric++)
+		if (values.has[metric])
+			exposition_u64(e, &table_descs[metric], values.value[metric]);
+	return r;
+}
+
+const struct collector table_collector = {
+	.name = "table",
+	.help = "how full the conntrack table is, and its limits",
+	.enabled_by_default = true,
+	.descs = table_descs,
+	.n_descs = ARRAY_SIZE(table_descs),
+	.collect = table_collect,
+};

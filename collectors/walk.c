@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Fetch stage of the walk. Kernel facts shape it:
+ * - ctnetlink never sets NLM_F_DUMP_INTR. A resize of the hash table during the dump makes it list
+ *   flows twice or leave many out, without a sign; only nf_conntrack_buckets before and after
+ * tells.
+ * - The dump removes expired entries as it meets them, so the number of entries is read first.
+ * - A dump that lists nothing walks the whole hash table, which all network namespaces share, in
+ * one system call with softirqs off. Where this namespace has no entries the dump is not asked for.
+ */
+
+#include "walk.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "../exporter/log.h"
+#include "../exporter/util.h"
+#include "address.h"
+#include "collector.h"
+#include "procfs.h"
+#include "table_parse.h"
+
+/*
+ * A resize or a lost message is rare; twice in a row it is the state of this host, and a marked
+ * answer serves better.
+ */
+#define WALK_ATTEMPTS 3
+
+struct pass {
+	struct flow_counts counts;
+	struct address_set own;
+	uint64_t limit; /* 0: none */
+	uint64_t deadline_ns;
+};
+
+enum { PASS_LIMIT_REACHED = 1 };
+
+static int pass_add(void *ctx, const struct nlmsghdr *message)
+{
+	struct pass *pass = ctx;
+	struct flow flow;
+
+	if (pass->limit && pass->counts.visited == pass->limit)
+		return PASS_LIMIT_REACHED;
+	flow_parse(message, &flow);
+	flow_counts_add(&pass->counts, &flow, &pass->own);
+	return 0;
+}
+
+/* 0 where the kernel does not tell. */
+static uint64_t read_buckets(const struct collector_context *ctx)
+{
+	uint64_t buckets = 0;
+
+	(void)procfs_read_u64(ctx->settings->procfs, "sys/net/netfilter/nf_conntrack_buckets",
+			      &buckets);
+	return buckets;
+}
+
+/*
+ * One dump. Returns 0 when it is complete, PASS_LIMIT_REACHED, or a negative errno: -ESTALE when
+ * the hash table was resized meanwhile.
+ */
+static int pass_run(struct collector_context *ctx, struct pass *pass)
+{
+	uint64_t before;
+	int r;
+
+	pass->counts = (struct flow_counts){ 0 };
+	address_set_finish(&pass->own);
+	r = address_set_fetch(&pass->own, &ctx->netlink, pass->deadline_ns);
+	if (r < 0)
+		return r;
+	before = read_buckets(ctx);
+	r = collector_query_conntrack(ctx, NETLINK_CONNTRACK_FLOWS, pass->deadline_ns, pass_add,
+				      pass);
+	return r >= 0 && before != read_buckets(ctx) ? -ESTALE : r;
+}
+
+static bool is_worth_retrying(int error)
+{
+	return error == -ESTALE || error == -EINTR || error == -ENOBUFS;
+}
+
+static int pass_run_retrying(struct collector_context *ctx, struct pass *pass)
+{
+	int r = pass_run(ctx, pass);
+
+	for (int attempt = 1; attempt < WALK_ATTEMPTS && is_worth_retrying(r); attempt++)
+		r = pass_run(ctx, pass);
+	return r;
+}
+
+static double realtime_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Turns what a pass gave into a result. r is pass_run()'s value. */
+static void walk_finish(struct walk *walk, const struct pass *pass, int r, uint64_t entries,
+			uint64_t started_ns)
+{
+	struct walk_result *result = &walk->result;
+
+	walk->finished_ns = clock_monotonic_ns();
+	result->counts = pass->counts;
+	result->complete = r == 0;
+	walk->cut_after_ns = r == -ETIME ? pass->deadline_ns - started_ns : 0;
+	result->duration_ns = walk->finished_ns - started_ns;
+	result->timestamp_s = realtime_s();
+	if (!result->complete && entries > result->counts.visited)
+		flow_counts_scale(&result->counts, entries);
+}
+
+/* Three quarters of the time that is left: the collectors behind the walk want to answer too. */
+static uint64_t walk_deadline(uint64_t now_ns, uint64_t deadline_ns)
+{
+	return deadline_ns > now_ns ? now_ns + (deadline_ns - now_ns) / 4 * 3 : deadline_ns;
+}
+
+static int walk_run(struct collector_context *ctx)
+{
+	const uint64_t started_ns = clock_monotonic_ns();
+	struct pass pass = { .limit = ctx->settings->flows_limit };
+	struct table_stats stats = { 0 };
+	int r = table_stats_fetch(ctx, &stats);
+
+	if (r < 0)
+		return r;
+	pass.deadline_ns = walk_deadline(started_ns, ctx->deadline_ns);
+	if (!stats.has_entries || stats.entries > 0)
+		r = pass_run_retrying(ctx, &pass);
+	if (r >= 0 || pass.counts.visited > 0) {
+		walk_finish(&ctx->walk, &pass, r, stats.entries, started_ns);
+		if (r < 0)
+			log_debug("Walk incomplete", "err", errno_text(r));
+		r = 0;
+	}
+	address_set_finish(&pass.own);
+	return r;
+}
+
+/* A scrape in a hurry must not leave its small sample to those who have time. */
+static bool is_reusable(const struct walk *walk, uint64_t min_interval_ns, uint64_t deadline_ns)
+{
+	const uint64_t now_ns = clock_monotonic_ns();
+
+	if (walk->finished_ns == 0 || now_ns - walk->finished_ns >= min_interval_ns)
+		return false;
+	return walk->cut_after_ns == 0 ||
+	       walk_deadline(now_ns, deadline_ns) < now_ns + 2 * walk->cut_after_ns;
+}
+
+int walk_get(struct collector_context *ctx, const struct walk_result **ret)
+{
+	struct walk *walk = &ctx->walk;
+
+	if (!is_reusable(walk, ctx->settings->flows_min_interval_ns, ctx->deadline_ns)) {
+		int r = walk_run(ctx);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = &walk->result;
+	return 0;
+}
