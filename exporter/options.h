@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Command line -> struct options. Pure: it prints nothing and ends nothing. One table feeds the
+ * parser and the help.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../collectors/collector.h"
+
+#define OPTIONS_STRINGS_MAX 16
+#define OPTIONS_ERROR_MAX 256
+
+enum command {
+	COMMAND_SERVE, /* no argument */
+	COMMAND_METRICS,
+	N_COMMANDS,
+};
+
+struct command_desc {
+	const char *name; /* NULL: what happens without a command */
+	const char *help;
+};
+
+extern const struct command_desc commands[N_COMMANDS];
+
+/* The values of a repeatable flag. */
+struct string_list {
+	const char *values[OPTIONS_STRINGS_MAX];
+	size_t n;
+};
+
+struct options {
+	enum command command;
+	bool help;
+	bool help_metrics;
+	bool version;
+	struct string_list listen;
+	const char *telemetry_path;
+	uint64_t max_requests; /* 0: no limit of its own */
+	bool disable_exporter_metrics;
+	bool disable_defaults;
+	uint64_t switched_on; /* masks of collectors named by a flag */
+	uint64_t switched_off;
+	struct collector_settings collector;
+	uint64_t log_level;  /* enum log_level */
+	uint64_t log_format; /* enum log_format */
+	const char *output;  /* NULL: stdout */
+};
+
+enum option_type {
+	OPTION_BOOL,
+	OPTION_STRING,
+	OPTION_STRINGS,	 /* repeatable */
+	OPTION_COUNT,	 /* decimal, not negative */
+	OPTION_DURATION, /* Go's form: 1m30s, 500ms, 0; kept in nanoseconds */
+	OPTION_CHOICE,	 /* one of choices, kept as its index */
+};
+
+struct option_desc {
+	const char *name;
+	enum option_type type;
+	size_t offset;	      /* in struct options */
+	const char *fallback; /* the default, in the form a user would write; NULL: none */
+	const char *placeholder;
+	const char *const *choices;
+	size_t n_choices;
+	bool hidden;
+	enum command command; /* N_COMMANDS: for all */
+	const char *help;
+};
+
+extern const struct option_desc option_descs[];
+extern const size_t n_option_descs;
+
+/*
+ * Parses argv. The strings in *ret are argv's own or constants. Returns 0, or -EINVAL with one
+ * sentence in error, which has room for OPTIONS_ERROR_MAX bytes.
+ */
+int options_parse(int argc, char **argv, struct options *ret, char *error);
+
+/* The mask of collectors that the flags leave on. */
+uint64_t options_collectors(const struct options *options);
