@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "util.h"
+
+/* "nobody" by number: it exists without an entry in any user database. */
+#define UNPRIVILEGED_ID 65534
+
+/*
+ * Returns 0 also where there is no other id to take: not root, or a user namespace that maps only
+ * root (EINVAL), or one without CAP_SETUID (EPERM).
+ */
+static int leave_root(void)
+{
+	if (geteuid() != 0)
+		return 0;
+	/* A user namespace may forbid setgroups(); what groups it has there are its creator's. */
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return -errno;
+	if (setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0)
+		return errno == EINVAL || errno == EPERM ? 0 : -errno;
+	if (setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0)
+		return -errno;
+	return 0;
+}
+
+static int drop_capabilities(bool keep)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (keep && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) < 0)
+		return -EINVAL;
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -EPERM;
+	return 0;
+}
+
+/*
+ * While CAP_SETPCAP is there. Without it the set stays, and no_new_privs makes it useless all the
+ * same.
+ */
+static void drop_bounding_set(bool keep)
+{
+	for (int capability = 0; capability <= CAP_LAST_CAP; capability++)
+		if (!keep || capability != CAP_NET_ADMIN)
+			(void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+}
+
+int privileges_drop(bool keep_net_admin)
+{
+	bool keep;
+	int r;
+
+	if (capng_get_caps_process() < 0)
+		return -EINVAL;
+	keep = keep_net_admin && capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN);
+	drop_bounding_set(keep);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -errno;
+	r = leave_root();
+	if (r < 0)
+		return r;
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	r = drop_capabilities(keep);
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	return 0;
+}
