@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "exposition.h"
+#include "util.h"
+
+#define ERRNO_MAX 4095 /* as in the kernel */
+
+struct answer_header {
+	uint32_t magic;
+	int32_t status;
+	uint64_t length;
+};
+
+int channel_create(int ret_fds[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
+}
+
+int request_check(const void *bytes, size_t length, uint64_t allowed)
+{
+	struct request request;
+
+	if (length != sizeof(request))
+		return -EMSGSIZE;
+	memcpy(&request, bytes, sizeof(request));
+	if (request.magic != REQUEST_MAGIC || request.kind >= N_REQUEST_KINDS ||
+	    request.format >= N_EXPOSITION_FORMATS)
+		return -EINVAL;
+	if (request.flags & ~REQUEST_EXPORTER_METRICS || request.collectors & ~allowed)
+		return -EINVAL;
+	return request.web.has >> N_PROCESS_VALUES ? -EINVAL : 0;
+}
+
+static int send_packet(int fd, const void *bytes, size_t length)
+{
+	ssize_t n;
+
+	do {
+		n = send(fd, bytes, length, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int channel_send_request(int fd, const struct request *request)
+{
+	return send_packet(fd, request, sizeof(*request));
+}
+
+int channel_receive_request(int fd, uint64_t allowed, struct request *ret)
+{
+	char bytes[sizeof(struct request) + 1];
+	ssize_t n;
+	int r;
+
+	do {
+		n = recv(fd, bytes, sizeof(bytes), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	r = request_check(bytes, (size_t)n, allowed);
+	if (r < 0)
+		return r;
+	memcpy(ret, bytes, sizeof(*ret));
+	return 1;
+}
+
+int channel_send_answer(int fd, int status, const char *bytes, size_t length)
+{
+	const struct answer_header header = { REQUEST_MAGIC, status, length };
+	int r = send_packet(fd, &header, sizeof(header));
+
+	for (size_t at = 0; r == 0 && at < length; at += ANSWER_CHUNK_MAX) {
+		size_t left = length - at;
+
+		r = send_packet(fd, bytes + at, left < ANSWER_CHUNK_MAX ? left : ANSWER_CHUNK_MAX);
+	}
+	return r;
+}
+
+void answer_init(struct answer *answer)
+{
+	*answer = (struct answer){ 0 };
+	buffer_init(&answer->body, ANSWER_SIZE_MAX);
+}
+
+void answer_finish(struct answer *answer)
+{
+	buffer_finish(&answer->body);
+}
+
+static int take_header(struct answer *answer, const char *bytes, size_t length)
+{
+	struct answer_header header;
+
+	if (length != sizeof(header))
+		return -EBADMSG;
+	memcpy(&header, bytes, sizeof(header));
+	if (header.magic != REQUEST_MAGIC || header.status > 0 || header.status < -ERRNO_MAX ||
+	    header.length > ANSWER_SIZE_MAX)
+		return -EBADMSG;
+	answer->has_header = true;
+	answer->status = header.status;
+	answer->length = header.length;
+	return 0;
+}
+
+static int take_chunk(struct answer *answer, const char *bytes, size_t length)
+{
+	if (length > ANSWER_CHUNK_MAX || length > answer->length - answer->body.len)
+		return -EBADMSG;
+	buffer_append(&answer->body, bytes, length);
+	return answer->body.error;
+}
+
+int channel_receive_answer(int fd, struct answer *answer)
+{
+	char bytes[ANSWER_CHUNK_MAX + 1]; /* one more, so that a larger packet shows */
+
+	while (!answer->has_header || answer->body.len < answer->length) {
+		ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
+		if (n == 0)
+			return -EPIPE;
+		r = answer->has_header ? take_chunk(answer, bytes, (size_t)n)
+				       : take_header(answer, bytes, (size_t)n);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
