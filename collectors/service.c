@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "../exporter/channel.h"
+#include "../exporter/log.h"
+#include "../exporter/privileges.h"
+#include "../exporter/process.h"
+#include "../exporter/syscalls.h"
+#include "../exporter/util.h"
+#include "scrape.h"
+
+/* Set when the web process has ended: whoever reads the kernel for it may stop. */
+static volatile sig_atomic_t web_ended;
+
+static void on_parent_death(_unused_ int number)
+{
+	web_ended = 1;
+}
+
+/*
+ * Signals go to the web process, which ends this one when the running scrapes are done. That it has
+ * ended itself is read from the channel, and during a long walk told by a signal.
+ */
+static void set_signals(void)
+{
+	static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)signal(SIGUSR1, on_parent_death);
+}
+
+/* Behind the change of user id, which clears it. The web process may have ended before. */
+static int watch_parent(pid_t web)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) < 0)
+		return -errno;
+	if (getppid() != web)
+		web_ended = 1;
+	return 0;
+}
+
+static int confine(pid_t web)
+{
+	int r = privileges_drop(true);
+
+	if (r == 0)
+		r = watch_parent(web);
+	if (r < 0) {
+		log_error("Cannot drop rights of the collector process", "err", errno_text(r));
+		return r;
+	}
+	r = syscalls_restrict(SYSCALLS_COLLECTOR);
+	if (r < 0)
+		log_warn("Collector process runs without a system call filter", "err",
+			 errno_text(r));
+	return 0;
+}
+
+static int answer_metrics(int fd, struct collector_context *ctx, const struct process_self *self,
+			  const struct request *request)
+{
+	const bool about_us = request->flags & REQUEST_EXPORTER_METRICS;
+	struct exposition e;
+	int r;
+
+	ctx->deadline_ns = request->deadline_ns;
+	exposition_init(&e, request->format);
+	r = scrape_run(ctx, request->collectors, about_us ? self : NULL, &request->web, &e);
+	if (r < 0)
+		log_error("Cannot write the exposition", "err", errno_text(r));
+	r = channel_send_answer(fd, r, e.out.data, r < 0 ? 0 : e.out.len);
+	exposition_destroy(&e);
+	return r;
+}
+
+/*
+ * Serves until the end; returns the exit code. An answer that cannot be delivered is no end yet:
+ * the web process may have said before it went that this was in order.
+ */
+static int serve(int fd, struct collector_context *ctx, const struct process_self *self,
+		 uint64_t enabled)
+{
+	struct request request;
+	int r = channel_send_answer(fd, 0, NULL, 0);
+
+	while (r == 0 || r == -EPIPE) {
+		r = channel_receive_request(fd, enabled, &request);
+		if (r != 1)
+			break;
+		if (request.kind == REQUEST_QUIT)
+			return 0;
+		r = answer_metrics(fd, ctx, self, &request);
+	}
+	if (r == 0 || r == -ECONNRESET)
+		log_error("Web process ended, ending the collector process");
+	else
+		log_error("Bad request from the web process, ending both", "err", errno_text(r));
+	return 1;
+}
+
+int service_run(int fd, pid_t web, const struct collector_settings *settings, uint64_t enabled)
+{
+	struct collector_context ctx;
+	struct process_self self;
+	int code = 1;
+
+	set_signals();
+	process_self_open(&self);
+	collector_context_init(&ctx, settings);
+	ctx.netlink.cancelled = &web_ended;
+	if (confine(web) == 0)
+		code = serve(fd, &ctx, &self, enabled);
+	collector_context_finish(&ctx);
+	process_self_close(&self);
+	return code;
+}
