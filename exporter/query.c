@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../collectors/registry.h"
+
+void query_values_add(struct query_values *values, const char *value)
+{
+	if (values->n == QUERY_VALUES_MAX)
+		values->dropped++;
+	else
+		values->values[values->n++] = value ? value : "";
+}
+
+void query_add(struct query *query, const char *name, const char *value)
+{
+	if (strcmp(name, "collect[]") == 0)
+		query_values_add(&query->collect, value);
+	else if (strcmp(name, "exclude[]") == 0)
+		query_values_add(&query->exclude, value);
+}
+
+static int names_to_mask(const struct query_values *names, uint64_t enabled, uint64_t *ret,
+			 char error[QUERY_ERROR_MAX])
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < names->n; i++) {
+		int index = registry_find(names->values[i]);
+
+		if (index < 0 || !(enabled & 1ULL << index)) {
+			(void)snprintf(error, QUERY_ERROR_MAX, "%s collector: %s",
+				       index < 0 ? "missing" : "disabled", names->values[i]);
+			return -EINVAL;
+		}
+		mask |= 1ULL << index;
+	}
+	*ret = mask;
+	return 0;
+}
+
+int query_collectors(const struct query *query, uint64_t enabled, uint64_t *ret,
+		     char error[QUERY_ERROR_MAX])
+{
+	const struct query_values *collect = &query->collect, *exclude = &query->exclude;
+	uint64_t mask;
+
+	if (collect->n && exclude->n) {
+		(void)snprintf(error, QUERY_ERROR_MAX,
+			       "Combined collect and exclude queries are not allowed.");
+		return -EINVAL;
+	}
+	if (collect->dropped || exclude->dropped) {
+		(void)snprintf(error, QUERY_ERROR_MAX, "More than %d values of one parameter.",
+			       QUERY_VALUES_MAX);
+		return -EINVAL;
+	}
+	if (names_to_mask(collect->n ? collect : exclude, enabled, &mask, error) < 0)
+		return -EINVAL;
+	*ret = collect->n ? mask : enabled & ~mask;
+	return 0;
+}
