@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * One thread, one epoll: signals, listeners, the channel to the collector process, libmicrohttpd.
+ * Nothing here blocks.
+ */
+
+#include "web.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include "channel.h"
+#include "dispatch.h"
+#include "http.h"
+#include "listener.h"
+#include "log.h"
+#include "privileges.h"
+#include "syscalls.h"
+#include "util.h"
+
+#define FILES_WANTED (HTTP_CONNECTIONS_MAX + 512)
+
+struct web {
+	int channel;
+	pid_t collector;
+	int epoll;
+	int signals;
+	int listeners[OPTIONS_STRINGS_MAX];
+	size_t n_listeners;
+	struct http *http;
+	struct dispatch dispatch;
+	uint64_t stop_at_ns;   /* 0: not asked to end */
+	uint64_t accept_at_ns; /* when to accept again after it failed; 0: it did not */
+	bool reaped;	       /* nobody waits for the collector process any more */
+	bool failed;
+	bool done;
+};
+
+/* Waits for the collector process to end, but not for ever. False when it has not. */
+static bool reap_collector(const struct web *web, int *ret_status)
+{
+	const uint64_t give_up_ns = clock_monotonic_ns() + WEB_REAP_S * NSEC_PER_SEC;
+
+	while (waitpid(web->collector, ret_status, WNOHANG) != web->collector) {
+		if (clock_monotonic_ns() >= give_up_ns)
+			return false;
+		(void)poll(NULL, 0, 1);
+	}
+	return true;
+}
+
+/* Says how the collector process ended. */
+static void report_collector(struct web *web)
+{
+	char text[64] = "it closed the channel and goes on";
+	int status;
+
+	web->failed = web->done = web->reaped = true;
+	if (reap_collector(web, &status)) {
+		if (WIFSIGNALED(status))
+			(void)snprintf(text, sizeof(text), "signal %d (%s)", WTERMSIG(status),
+				       strsignal(WTERMSIG(status)));
+		else
+			(void)snprintf(text, sizeof(text), "exit code %d", WEXITSTATUS(status));
+	}
+	log_error("Collector process ended, ending the web process", "how", text);
+}
+
+static void fail(struct web *web, const char *what, int error)
+{
+	log_error(what, "err", errno_text(error));
+	web->failed = web->done = true;
+}
+
+static void on_channel(struct web *web)
+{
+	int r = dispatch_receive(&web->dispatch);
+
+	if (r == -EPIPE)
+		report_collector(web);
+	else if (r < 0)
+		fail(web, "Bad answer from the collector process", r);
+}
+
+static void close_listeners(struct web *web)
+{
+	for (size_t i = 0; i < web->n_listeners; i++)
+		(void)close(web->listeners[i]);
+	web->n_listeners = 0;
+}
+
+static void on_signal(struct web *web)
+{
+	struct signalfd_siginfo info;
+
+	if (read(web->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP) {
+		log_info("Received SIGHUP, there is nothing to reload");
+		return;
+	}
+	if (web->stop_at_ns) {
+		log_warn("Received a second signal, ending at once");
+		web->done = true;
+		return;
+	}
+	log_info("Received a signal, finishing running scrapes", "signal",
+		 info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+	web->stop_at_ns = clock_monotonic_ns() + WEB_GRACE_S * NSEC_PER_SEC;
+	close_listeners(web);
+	http_drain(web->http);
+}
+
+static void watch_listeners(struct web *web, uint32_t events)
+{
+	for (size_t i = 0; i < web->n_listeners; i++) {
+		struct epoll_event event = { .events = events, .data.fd = web->listeners[i] };
+
+		(void)epoll_ctl(web->epoll, EPOLL_CTL_MOD, web->listeners[i], &event);
+	}
+}
+
+/* Without descriptors or memory the listeners stay readable, so they are left alone for a while. */
+static void on_listener(struct web *web, int fd)
+{
+	int r = http_accept(web->http, fd);
+
+	if (r == 0 || web->accept_at_ns)
+		return;
+	log_error("Cannot accept connections for now", "err", errno_text(r));
+	web->accept_at_ns = clock_monotonic_ns() + NSEC_PER_SEC;
+	watch_listeners(web, 0);
+}
+
+static void resume_accepting(struct web *web, uint64_t now_ns)
+{
+	if (!web->accept_at_ns || now_ns < web->accept_at_ns)
+		return;
+	web->accept_at_ns = 0;
+	watch_listeners(web, EPOLLIN);
+}
+
+static void handle(struct web *web, int fd)
+{
+	if (fd == web->channel)
+		on_channel(web);
+	else if (fd == web->signals)
+		on_signal(web);
+	else if (fd != http_fd(web->http) && !web->stop_at_ns)
+		on_listener(web, fd);
+}
+
+static int earlier_ms(int timeout_ms, uint64_t at_ns, uint64_t now_ns)
+{
+	uint64_t ms = at_ns <= now_ns ? 0 : (at_ns - now_ns) / NSEC_PER_MSEC + 1;
+
+	if (at_ns == UINT64_MAX || (timeout_ms >= 0 && (uint64_t)timeout_ms < ms))
+		return timeout_ms;
+	return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+/* Waits as long as nobody needs anything: for ever when there is no connection. */
+static int wait_ms(const struct web *web)
+{
+	const uint64_t now = clock_monotonic_ns();
+	int timeout = earlier_ms(http_timeout_ms(web->http), dispatch_next_expiry(&web->dispatch),
+				 now);
+
+	if (web->accept_at_ns)
+		timeout = earlier_ms(timeout, web->accept_at_ns, now);
+	return web->stop_at_ns ? earlier_ms(timeout, web->stop_at_ns, now) : timeout;
+}
+
+/* Answers are given before http_run(), which sends them: libmicrohttpd wakes nobody up for them. */
+static void turn(struct web *web)
+{
+	struct epoll_event events[16];
+	int n = epoll_wait(web->epoll, events, ARRAY_SIZE(events), wait_ms(web));
+
+	for (int i = 0; i < n; i++)
+		handle(web, events[i].data.fd);
+	dispatch_expire(&web->dispatch, clock_monotonic_ns());
+	resume_accepting(web, clock_monotonic_ns());
+	http_run(web->http);
+	if (web->stop_at_ns &&
+	    (http_active(web->http) == 0 || clock_monotonic_ns() >= web->stop_at_ns))
+		web->done = true;
+}
+
+static int watch(struct web *web, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(web->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* As many descriptors as the connection limit needs, where the hard limit lets us. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("Cannot raise the limit of open files, ignoring", "err",
+			 errno_text(errno));
+}
+
+/* All of them or none: a process that listens on some of its addresses looks healthy and is not. */
+static int open_listeners(struct web *web, const struct options *options)
+{
+	for (size_t i = 0; i < options->listen.n; i++) {
+		const char *reason;
+		int fd = listener_open(options->listen.values[i], &reason);
+
+		if (fd < 0) {
+			log_error("Cannot listen", "address", options->listen.values[i], "err",
+				  reason);
+			web->failed = true;
+			return fd;
+		}
+		web->listeners[web->n_listeners++] = fd;
+	}
+	return 0;
+}
+
+static int open_signals(struct web *web)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	web->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return web->signals < 0 ? -errno : 0;
+}
+
+/* Waits for the empty answer with which the collector process says that it is set up. */
+static int await_collector(struct web *web)
+{
+	struct epoll_event event;
+	struct answer hello;
+	int r;
+
+	answer_init(&hello);
+	do {
+		(void)epoll_wait(web->epoll, &event, 1, -1);
+		r = channel_receive_answer(web->channel, &hello);
+	} while (r == 0);
+	answer_finish(&hello);
+	if (r == -EPIPE)
+		report_collector(web);
+	return r == 1 ? 0 : r;
+}
+
+static int watch_all(struct web *web)
+{
+	int r = watch(web, web->signals);
+
+	if (r == 0)
+		r = watch(web, http_fd(web->http));
+	for (size_t i = 0; r == 0 && i < web->n_listeners; i++)
+		r = watch(web, web->listeners[i]);
+	return r;
+}
+
+/*
+ * The collector process says hello before anything here can fail for a reason of the user's, so
+ * that it is there to be told to end.
+ */
+static int set_up(struct web *web, const struct options *options)
+{
+	int r = open_signals(web);
+
+	if (r == 0)
+		r = (web->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 ? -errno : 0;
+	if (r == 0)
+		r = watch(web, web->channel);
+	if (r == 0)
+		r = await_collector(web);
+	if (r == 0)
+		r = open_listeners(web, options);
+	if (r < 0)
+		return r;
+	r = http_create(options->telemetry_path, dispatch_scrape, &web->dispatch, &web->http);
+	return r < 0 ? r : watch_all(web);
+}
+
+static int confine(struct web *web)
+{
+	int r = privileges_drop(false);
+
+	if (r < 0) {
+		fail(web, "Cannot drop rights of the web process", r);
+		return r;
+	}
+	r = syscalls_restrict(SYSCALLS_WEB);
+	if (r < 0)
+		log_warn("Web process runs without a system call filter", "err", errno_text(r));
+	return 0;
+}
+
+static void log_listeners(const struct web *web)
+{
+	char name[LISTENER_NAME_MAX];
+
+	for (size_t i = 0; i < web->n_listeners; i++) {
+		listener_name(web->listeners[i], name);
+		log_info("Listening on", "address", name);
+	}
+	log_info("TLS is disabled.", "http2", "false");
+}
+
+/*
+ * An idle collector process ends at once and is waited for. One that still walks for nobody is not:
+ * it is told by the kernel when this process ends (service_run()). If it is gone, so is the
+ * message.
+ */
+static void end_collector(struct web *web)
+{
+	const struct request quit = { .magic = REQUEST_MAGIC, .kind = REQUEST_QUIT };
+	int status;
+
+	(void)channel_send_request(web->channel, &quit);
+	(void)close(web->channel);
+	if (!web->dispatch.collecting && !web->reaped)
+		(void)reap_collector(web, &status);
+}
+
+static void tear_down(struct web *web)
+{
+	close_listeners(web);
+	dispatch_clear(&web->dispatch);
+	if (web->http)
+		http_run(web->http);
+	http_destroy(web->http);
+	end_collector(web);
+	dispatch_finish(&web->dispatch);
+	fd_cleanup(&web->signals);
+	fd_cleanup(&web->epoll);
+}
+
+int web_run(const struct options *options, int channel, pid_t collector, uint64_t enabled)
+{
+	struct web web = { .channel = channel, .collector = collector, .epoll = -1, .signals = -1 };
+	int r;
+
+	dispatch_init(&web.dispatch, channel);
+	web.dispatch.enabled = enabled;
+	web.dispatch.max_requests = options->max_requests;
+	web.dispatch.exporter_metrics = !options->disable_exporter_metrics;
+	raise_file_limit();
+	r = set_up(&web, options);
+	if (r < 0 && !web.failed)
+		fail(&web, "Cannot set up the web process", r);
+	if (r == 0)
+		log_listeners(&web);
+	if (r == 0 && confine(&web) == 0) {
+		while (!web.done)
+			turn(&web);
+	}
+	tear_down(&web);
+	return web.failed ? 1 : 0;
+}
