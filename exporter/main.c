@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "../collectors/registry.h"
+#include "../collectors/scrape.h"
+#include "../collectors/service.h"
+#include "channel.h"
+#include "help.h"
+#include "log.h"
+#include "options.h"
+#include "textfile.h"
+#include "util.h"
+#include "version.h"
+#include "web.h"
+
+#define ONE_SHOT_TIMEOUT_S 120
+
+static void log_start(uint64_t enabled)
+{
+	struct buffer names;
+
+	buffer_init(&names, 1024);
+	for (size_t i = 0; i < n_collectors; i++)
+		if (enabled & 1ULL << i)
+			buffer_printf(&names, "%s%s", names.len ? "," : "", collectors[i]->name);
+	buffer_append_char(&names, '\0');
+	log_info("Starting conntrack_exporter", "version", EXPORTER_VERSION, "revision",
+		 EXPORTER_REVISION, "branch", EXPORTER_BRANCH);
+	log_info("Build context", "compiler", EXPORTER_COMPILER);
+	log_info("Enabled collectors", "collectors", names.error ? "?" : names.data);
+	buffer_finish(&names);
+}
+
+/*
+ * The collector process is the child: signals and the exit code that a supervisor sees are the web
+ * process'.
+ */
+static int serve(const struct options *options)
+{
+	const uint64_t enabled = options_collectors(options);
+	const pid_t web = getpid();
+	pid_t pid = -1;
+	int fds[2], r;
+
+	log_start(enabled);
+	r = channel_create(fds);
+	if (r == 0)
+		pid = fork();
+	if (pid < 0) {
+		log_error("Cannot start the collector process", "err",
+			  errno_text(r < 0 ? r : errno));
+		return EXIT_FAILURE;
+	}
+	if (pid == 0) {
+		(void)close(fds[0]);
+		return service_run(fds[1], web, &options->collector, enabled);
+	}
+	(void)close(fds[1]);
+	r = web_run(options, fds[0], pid, enabled);
+	return r;
+}
+
+/*
+ * One exposition of this process alone. What could not be read is said by the success metrics, not
+ * by the exit code.
+ */
+static int print_metrics(const struct options *options)
+{
+	struct collector_context ctx;
+	struct process_self self;
+	struct exposition e;
+	int r;
+
+	process_self_open(&self);
+	collector_context_init(&ctx, &options->collector);
+	ctx.deadline_ns = clock_monotonic_ns() + ONE_SHOT_TIMEOUT_S * NSEC_PER_SEC;
+	exposition_init(&e, EXPOSITION_TEXT);
+	r = scrape_run(&ctx, options_collectors(options),
+		       options->disable_exporter_metrics ? NULL : &self, NULL, &e);
+	if (r == 0)
+		r = options->output ? textfile_write(options->output, &e.out)
+				    : text_write(STDOUT_FILENO, &e.out);
+	if (r < 0)
+		log_error("Cannot write metrics", "file",
+			  options->output ? options->output : "stdout", "err", errno_text(r));
+	exposition_destroy(&e);
+	collector_context_finish(&ctx);
+	process_self_close(&self);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The one-shot command speaks only when something is wrong: it runs from cron. */
+static void configure_log(const struct options *options)
+{
+	enum log_level level = options->log_level;
+
+	if (options->command != COMMAND_SERVE && level == LOG_LEVEL_INFO)
+		level = LOG_LEVEL_WARN;
+	log_configure(level, options->log_format);
+}
+
+static int print_to_stdout(void (*print)(FILE *out))
+{
+	print(stdout);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Descriptors 0 to 2 that were closed would go to sockets, and log lines into these. */
+static void open_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
+			_exit(EXIT_FAILURE);
+}
+
+int main(int argc, char **argv)
+{
+	char error[OPTIONS_ERROR_MAX];
+	struct options options;
+	const char *name;
+
+	open_standard_files();
+	if (registry_check(&name) < 0) {
+		fprintf(stderr,
+			"conntrack_exporter: error: metric family '%s' is ill-formed or defined "
+			"twice\n",
+			name);
+		return EXIT_FAILURE;
+	}
+	if (options_parse(argc, argv, &options, error) < 0) {
+		fprintf(stderr, "conntrack_exporter: error: %s\n", error);
+		return EXIT_FAILURE;
+	}
+	configure_log(&options);
+	if (options.help)
+		return print_to_stdout(help_print);
+	if (options.help_metrics)
+		return print_to_stdout(help_print_metrics);
+	if (options.version)
+		return print_to_stdout(help_print_version);
+	return options.command == COMMAND_METRICS ? print_metrics(&options) : serve(&options);
+}
