@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* That nothing but questions can be sent to the kernel: the table of what is sent, row by row. */
+
+#include "unit.h"
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+
+#include "../../collectors/netlink.h"
+
+/* Every message of these buses that only reads. */
+static const struct {
+	int bus;
+	uint16_t type;
+} questions[] = {
+	{ NETLINK_NETFILTER, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET },
+	{ NETLINK_NETFILTER, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS },
+	{ NETLINK_NETFILTER, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS_CPU },
+	{ NETLINK_ROUTE, RTM_GETADDR },
+	{ NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY },
+};
+
+static bool is_question(const struct netlink_query_desc *query)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
+		if (questions[i].bus == query->bus && questions[i].type == query->type)
+			return true;
+	return false;
+}
+
+static void every_query_is_a_question(_unused_ void **state)
+{
+	for (int i = 0; i < N_NETLINK_QUERIES; i++)
+		if (!is_question(&netlink_queries[i]))
+			fail_msg("query %d: bus %d, type %#x", i, netlink_queries[i].bus,
+				 netlink_queries[i].type);
+}
+
+/* IPCTNL_MSG_CT_GET_CTRZERO reads and clears; it is the one that is easily taken for a question. */
+static void no_query_has_the_number_of_a_change(_unused_ void **state)
+{
+	static const uint8_t changes[] = { IPCTNL_MSG_CT_NEW, IPCTNL_MSG_CT_DELETE,
+					   IPCTNL_MSG_CT_GET_CTRZERO };
+
+	for (int i = 0; i < N_NETLINK_QUERIES; i++)
+		for (size_t j = 0;
+		     netlink_queries[i].bus == NETLINK_NETFILTER && j < ARRAY_SIZE(changes); j++)
+			assert_int_not_equal(netlink_queries[i].type & 0xff, changes[j]);
+}
+
+static void no_query_has_another_flag(_unused_ void **state)
+{
+	for (int i = 0; i < N_NETLINK_QUERIES; i++) {
+		const uint16_t flags = netlink_queries[i].flags;
+
+		assert_int_equal(flags & ~(NLM_F_REQUEST | NLM_F_ACK | NLM_F_DUMP), 0);
+		assert_true(flags & NLM_F_REQUEST);
+		/* A dump is both bits; one alone means something else. */
+		assert_true((flags & NLM_F_DUMP) == NLM_F_DUMP || (flags & NLM_F_DUMP) == 0);
+		/* Its end would not be seen otherwise. */
+		assert_true(flags & (NLM_F_DUMP | NLM_F_ACK));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_query_is_a_question),
+		cmocka_unit_test(no_query_has_the_number_of_a_change),
+		cmocka_unit_test(no_query_has_another_flag),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

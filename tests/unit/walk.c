@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * What the walk makes of dumps that end early, are interrupted, or see the hash table resized. The
+ * query is replaced by the linker (--wrap) with one that plays a script; /proc is a directory of
+ * the test.
+ */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../collectors/collector.h"
+#include "../../collectors/table_parse.h"
+#include "../../exporter/util.h"
+
+#define ATTEMPTS_MAX 8
+
+/* One dump: so many flows, then the value; buckets are what the sysctl says behind it. */
+struct attempt {
+	int flows;
+	int value;
+	int buckets_after;
+};
+
+static struct {
+	struct attempt attempts[ATTEMPTS_MAX];
+	int n, at;
+	uint32_t entries;
+	int stats_error;
+	char procfs[64];
+} script = { .entries = 100 };
+
+int __wrap_collector_query_conntrack(struct collector_context *ctx, enum netlink_query query,
+				     uint64_t deadline_ns, netlink_message_fn fn, void *fn_ctx);
+int __wrap_table_stats_fetch(struct collector_context *ctx, struct table_stats *ret);
+int __wrap_address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);
+
+static void write_setting(const char *name, int value)
+{
+	char path[256];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/sys/net/netfilter/%s", script.procfs, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "%d\n", value);
+	assert_int_equal(fclose(file), 0);
+}
+
+int __wrap_address_set_fetch(_unused_ struct address_set *set, _unused_ struct netlink *nl,
+			     _unused_ uint64_t deadline_ns)
+{
+	return 0;
+}
+
+int __wrap_table_stats_fetch(_unused_ struct collector_context *ctx, struct table_stats *ret)
+{
+	*ret = (struct table_stats){ .has_entries = true, .entries = script.entries };
+	return script.stats_error;
+}
+
+/* A flow of which nothing is known; the walk counts it as visited. */
+static int answer_flows(const struct attempt *attempt, netlink_message_fn fn, void *fn_ctx)
+{
+	const struct {
+		struct nlmsghdr header;
+		struct nfgenmsg family;
+	} message = {
+		.header = { .nlmsg_len = sizeof(message) },
+		.family = { .nfgen_family = AF_INET },
+	};
+	int r;
+
+	for (int i = 0; i < attempt->flows; i++)
+		if ((r = fn(fn_ctx, &message.header)) != 0)
+			return r;
+	if (attempt->buckets_after)
+		write_setting("nf_conntrack_buckets", attempt->buckets_after);
+	return attempt->value;
+}
+
+int __wrap_collector_query_conntrack(_unused_ struct collector_context *ctx,
+				     enum netlink_query query, _unused_ uint64_t deadline_ns,
+				     netlink_message_fn fn, void *fn_ctx)
+{
+	assert_int_equal(query, NETLINK_CONNTRACK_FLOWS);
+	assert_true(script.at < script.n);
+	return answer_flows(&script.attempts[script.at++], fn, fn_ctx);
+}
+
+struct expectation {
+	int value;
+	int attempts;
+	uint64_t visited;
+	bool complete;
+};
+
+static void walk(const struct attempt *attempts, int n, uint64_t limit, struct expectation expect)
+{
+	const struct collector_settings settings = { .procfs = script.procfs,
+						     .flows_limit = limit };
+	struct collector_context ctx = { .settings = &settings };
+	const struct walk_result *result = NULL;
+
+	memcpy(script.attempts, attempts, (size_t)n * sizeof(*attempts));
+	script.n = n;
+	script.at = 0;
+	write_setting("nf_conntrack_buckets", 1024);
+	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
+	assert_int_equal(walk_get(&ctx, &result), expect.value);
+	assert_int_equal(script.at, expect.attempts);
+	if (expect.value < 0) {
+		assert_null(result);
+		return;
+	}
+	assert_int_equal(result->counts.visited, expect.visited);
+	assert_int_equal(result->complete, expect.complete);
+}
+
+#define WALK(limit, want, ...)                                                              \
+	do {                                                                                \
+		const struct attempt attempts[] = { __VA_ARGS__ };                          \
+		walk(attempts, (int)ARRAY_SIZE(attempts), limit, (struct expectation)want); \
+	} while (0)
+#define EXPECT(...)         \
+	{                   \
+		__VA_ARGS__ \
+	}
+
+static void test_complete(_unused_ void **state)
+{
+	WALK(0, EXPECT(0, 1, 100, true), { 100, 0, 0 });
+	WALK(100, EXPECT(0, 1, 100, true), { 100, 0, 0 });
+}
+
+static void test_limit(_unused_ void **state)
+{
+	WALK(99, EXPECT(0, 1, 99, false), { 100, 0, 0 });
+}
+
+static void test_interruptions_are_retried(_unused_ void **state)
+{
+	WALK(0, EXPECT(0, 2, 100, true), { 30, -EINTR, 0 }, { 100, 0, 0 });
+	WALK(0, EXPECT(0, 3, 100, true), { 30, -ENOBUFS, 0 }, { 20, -EINTR, 0 }, { 100, 0, 0 });
+	WALK(0, EXPECT(0, 3, 10, false), { 30, -EINTR, 0 }, { 20, -EINTR, 0 }, { 10, -EINTR, 0 });
+}
+
+static void test_resizes_are_retried(_unused_ void **state)
+{
+	WALK(0, EXPECT(0, 2, 100, true), { 80, 0, 2048 }, { 100, 0, 0 });
+	WALK(0, EXPECT(0, 3, 70, false), { 90, 0, 2048 }, { 80, 0, 4096 }, { 70, 0, 8192 });
+}
+
+static void test_failures(_unused_ void **state)
+{
+	WALK(0, EXPECT(-EPERM, 1, 0, false), { 0, -EPERM, 0 });
+	WALK(0, EXPECT(-ENODATA, 1, 0, false), { 0, -ENODATA, 0 });
+	WALK(0, EXPECT(-EINTR, 3, 0, false), { 0, -EINTR, 0 }, { 0, -EINTR, 0 }, { 0, -EINTR, 0 });
+	WALK(0, EXPECT(0, 1, 50, false), { 50, -ETIME, 0 });
+}
+
+static void test_an_empty_namespace_is_not_dumped(_unused_ void **state)
+{
+	script.entries = 0;
+	WALK(0, EXPECT(0, 0, 0, true), { 0, 0, 0 });
+	script.entries = 100;
+}
+
+/* Also where there is nothing to dump, so that a missing right does not look like an empty table.
+ */
+static void test_the_right_to_ask_is_asked_for_first(_unused_ void **state)
+{
+	script.entries = 0;
+	script.stats_error = -EPERM;
+	WALK(0, EXPECT(-EPERM, 0, 0, false), { 0, 0, 0 });
+	script.stats_error = -ENODATA;
+	WALK(0, EXPECT(-ENODATA, 0, 0, false), { 0, 0, 0 });
+	script.stats_error = 0;
+	script.entries = 100;
+}
+
+static void test_a_young_walk_is_reused(_unused_ void **state)
+{
+	struct collector_settings settings = { .procfs = script.procfs,
+					       .flows_min_interval_ns = 60 * NSEC_PER_SEC };
+	struct collector_context ctx = { .settings = &settings };
+	const struct walk_result *result;
+
+	script.attempts[0] = (struct attempt){ 10, 0, 0 };
+	script.attempts[1] = (struct attempt){ 20, 0, 0 };
+	script.n = 2;
+	script.at = 0;
+	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(walk_get(&ctx, &result), 0);
+		assert_int_equal(result->counts.visited, 10);
+	}
+	settings.flows_min_interval_ns = 0;
+	assert_int_equal(walk_get(&ctx, &result), 0);
+	assert_int_equal(result->counts.visited, 20);
+}
+
+/* The sample that a scrape in a hurry left is good for others in a hurry, not for one with time. */
+static void test_a_walk_cut_short_is_not_for_the_patient(_unused_ void **state)
+{
+	struct collector_settings settings = { .procfs = script.procfs,
+					       .flows_min_interval_ns = 60 * NSEC_PER_SEC };
+	struct collector_context ctx = { .settings = &settings };
+	const struct walk_result *result;
+
+	script.attempts[0] = (struct attempt){ 10, -ETIME, 0 };
+	script.attempts[1] = (struct attempt){ 100, 0, 0 };
+	script.n = 2;
+	script.at = 0;
+	for (int i = 0; i < 2; i++) {
+		ctx.deadline_ns = clock_monotonic_ns() + NSEC_PER_SEC;
+		assert_int_equal(walk_get(&ctx, &result), 0);
+		assert_int_equal(result->counts.visited, 10);
+	}
+	ctx.deadline_ns = clock_monotonic_ns() + 3 * NSEC_PER_SEC;
+	assert_int_equal(walk_get(&ctx, &result), 0);
+	assert_int_equal(result->counts.visited, 100);
+	assert_true(result->complete);
+	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
+	assert_int_equal(walk_get(&ctx, &result), 0);
+	assert_int_equal(result->counts.visited, 100);
+}
+
+static int make_procfs(_unused_ void **state)
+{
+	char path[128];
+
+	(void)snprintf(script.procfs, sizeof(script.procfs), "/tmp/test_walk.XXXXXX");
+	assert_non_null(mkdtemp(script.procfs));
+	for (const char *const *dir =
+		     (const char *const[]){ "sys", "sys/net", "sys/net/netfilter", NULL };
+	     *dir; dir++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", script.procfs, *dir);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	return 0;
+}
+
+static int remove_procfs(_unused_ void **state)
+{
+	static const char *const paths[] = { "sys/net/netfilter/nf_conntrack_buckets",
+					     "sys/net/netfilter", "sys/net", "sys", "" };
+	char path[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", script.procfs, paths[i]);
+		assert_int_equal(remove(path), 0);
+	}
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_interruptions_are_retried),
+		cmocka_unit_test(test_resizes_are_retried),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_an_empty_namespace_is_not_dumped),
+		cmocka_unit_test(test_the_right_to_ask_is_asked_for_first),
+		cmocka_unit_test(test_a_young_walk_is_reused),
+		cmocka_unit_test(test_a_walk_cut_short_is_not_for_the_patient),
+	};
+
+	return cmocka_run_group_tests(tests, make_procfs, remove_procfs);
+}
