@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The two processes: what each may do and holds, whoever starts them."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from common import (COLLECTORS, SECCOMP, TestCase, add_flow, socket_inodes, status, successes, table_inodes, testlib)
+
+testlib.need("setpriv", "unshare", "conntrack")
+with open("/proc/self/uid_map", encoding="ascii") as uid_map:
+    if uid_map.read().split()[2] == "1":
+        testlib.skip("the user namespace that this runs in has no other users")
+
+ALL_1 = dict.fromkeys(COLLECTORS, 1)
+CAP_NET_ADMIN = 0x1000
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+AMBIENT = (*NOBODY, "--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin")
+OWN_NAMESPACE = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"')
+
+
+class NamespaceOf(testlib.Namespace):
+    """The network namespace that a process is in; its sockets only."""
+
+    def __init__(self, pid):
+        super().__init__()
+        self.pid = pid
+
+    def enter(self):
+        return os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def capabilities(pid):
+    """(effective, permitted, bounding, inheritable, ambient)"""
+    fields = status(pid)
+    return tuple(int(fields[f"Cap{which}"], 16) for which in ("Eff", "Prm", "Bnd", "Inh", "Amb"))
+
+
+class TwoProcesses(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        namespace = cls.enter_class(testlib.Namespace())
+        cls.it = cls.enter_class(testlib.Exporter(namespace))
+        cls.it.request()
+        cls.web, cls.collector = cls.it.pids()
+
+    def test_there_are_two_with_one_thread_each(self):
+        self.assertEqual(self.web, self.it.process.pid)
+        found = testlib.run("ip", "netns", "pids", self.it.namespace.name).split()
+        self.assertEqual(sorted(map(int, found)), sorted((self.web, self.collector)))
+        for pid in (self.web, self.collector):
+            self.assertEqual(status(pid)["Threads"], "1")
+
+    def test_the_web_process_has_no_rights(self):
+        fields = status(self.web)
+        self.assertEqual(set(fields["Uid"].split() + fields["Gid"].split()), {"65534"})
+        self.assertEqual(fields["Groups"].strip(), "")
+        self.assertEqual(capabilities(self.web), (0, 0, 0, 0, 0))
+
+    def test_the_collector_process_has_one_capability(self):
+        fields = status(self.collector)
+        self.assertEqual(set(fields["Uid"].split() + fields["Gid"].split()), {"65534"})
+        self.assertEqual(fields["Groups"].strip(), "")
+        self.assertEqual(capabilities(self.collector), (CAP_NET_ADMIN, CAP_NET_ADMIN, CAP_NET_ADMIN, 0, 0))
+
+    def test_neither_can_gain_rights_or_be_looked_into(self):
+        for pid in (self.web, self.collector):
+            fields = status(pid)
+            self.assertEqual(fields["NoNewPrivs"], "1")
+            if SECCOMP:
+                self.assertEqual((fields["Seccomp"], fields["Seccomp_filters"]), ("2", "1"))
+            # Files of a process that is not dumpable belong to root.
+            self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0)
+
+    def test_a_build_without_filter_says_so_once_for_each(self):
+        lines = re.findall(r"msg=\"(\w+) process runs without a system call filter\"", self.it.logged())
+        self.assertEqual(sorted(lines), [] if SECCOMP else ["Collector", "Web"])
+
+    def test_the_web_process_has_no_netlink_socket(self):
+        inodes = socket_inodes(self.web)
+        self.assertEqual(inodes & table_inodes(self.web, "netlink"), set())
+        listening = inodes & table_inodes(self.web, "tcp")
+        self.assertEqual(len(listening), 1)
+        self.assertEqual(inodes - listening - table_inodes(self.web, "unix"), set())
+        self.assertEqual(len(inodes & table_inodes(self.web, "unix")), 1)
+
+    def test_the_collector_process_has_no_socket_but_netlink(self):
+        inodes = socket_inodes(self.collector)
+        netlink = inodes & table_inodes(self.collector, "netlink")
+        self.assertGreater(len(netlink), 0)
+        self.assertEqual(inodes & table_inodes(self.collector, "tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet"),
+                         set())
+        self.assertEqual(len(inodes - netlink), 1)
+        self.assertEqual(inodes - netlink, inodes & table_inodes(self.collector, "unix"))
+
+
+class OtherUsers(TestCase):
+    """Started by somebody else than a full root."""
+
+    @classmethod
+    def setUpClass(cls):
+        # Where everyone may run it, wherever the build is.
+        directory = tempfile.mkdtemp(prefix="exporter-")
+        cls.addClassCleanup(shutil.rmtree, directory)
+        os.chmod(directory, 0o755)
+        cls.program = shutil.copy(testlib.EXPORTER, directory)
+        os.chmod(cls.program, 0o755)
+
+    def start(self, *prefix):
+        return self.exporter(namespace=self.one_flow(), prefix=prefix, program=self.program)
+
+    def one_flow(self):
+        """A namespace with one flow in its table."""
+        namespace = self.enter(testlib.Namespace())
+        add_flow(namespace, "udp", "192.0.2.1", "192.0.2.2")
+        return namespace
+
+    def check_rights(self, it, uid):
+        web, collector = it.pids()
+        self.assertEqual((capabilities(web)[:2], capabilities(web)[3:]), ((0, 0), (0, 0)))
+        self.assertEqual((capabilities(collector)[:2], capabilities(collector)[3:]),
+                         ((CAP_NET_ADMIN, CAP_NET_ADMIN), (0, 0)))
+        for pid in (web, collector):
+            self.assertEqual(set(status(pid)["Uid"].split()), {str(uid)})
+            self.assertEqual(status(pid)["NoNewPrivs"], "1")
+
+    def test_ambient_capability(self):
+        it = self.start(*AMBIENT)
+        self.assertEqual(successes(it.metrics()), ALL_1)
+        self.check_rights(it, 65534)
+        self.assertNotIn("CAP_NET_ADMIN", it.logged())
+
+    def test_root_of_a_user_namespace(self):
+        if subprocess.run([*OWN_NAMESPACE[:3], "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("the kernel makes no user namespaces in a chroot")
+        it = self.start(*OWN_NAMESPACE)
+        it.namespace = NamespaceOf(it.process.pid)
+        self.assertEqual(successes(it.metrics()), ALL_1)
+        self.check_rights(it, 0)  # the only id that the namespace maps
+
+    def test_ordinary_user_in_a_user_namespace(self):
+        if subprocess.run([*NOBODY, *OWN_NAMESPACE[:3], "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("user namespaces are not allowed to users here")
+        it = self.start(*NOBODY, *OWN_NAMESPACE)
+        it.namespace = NamespaceOf(it.process.pid)
+        self.assertEqual(successes(it.metrics()), ALL_1)
+        self.check_rights(it, 65534)
+
+    def check_without_capability(self, it):
+        cheap = {"table": 1, "stat": 1, "flows": 0, "sockets": 1}
+        for _ in range(3):
+            metrics = it.metrics()
+            self.assertEqual(successes(metrics), cheap)
+        for path in ("/metrics?collect[]=flows", "/metrics?collect[]=table"):
+            it.metrics(path)
+        names = metrics.names()
+        self.assertEqual({name for name in names if "flows" in name or "walk" in name}, set())
+        self.assertEqual(metrics.get("conntrack_entries"), 1)
+        self.assertEqual(metrics.get("conntrack_entries_limit"),
+                         int(it.namespace.sysctl("net.netfilter.nf_conntrack_max")))
+        self.assertEqual(metrics.get("conntrack_stat_drop_total"), 0)
+        self.assertEqual(metrics.get("conntrack_tcp_listeners"), 1)
+        lines = [line for line in it.logged().splitlines() if "CAP_NET_ADMIN" in line]
+        self.assertEqual(len(lines), 1, lines)
+        for way in ("AmbientCapabilities=CAP_NET_ADMIN", "setcap cap_net_admin+ep", "--cap-add=NET_ADMIN"):
+            self.assertIn(way, lines[0])
+        self.assertNotIn("level=ERROR", it.logged())
+        for pid in it.pids():
+            self.assertEqual(capabilities(pid)[:2], (0, 0))
+
+    def test_user_without_capability(self):
+        self.check_without_capability(self.start(*NOBODY))
+
+    def test_root_without_the_capability(self):
+        self.check_without_capability(self.start("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin"))
+
+    def test_an_empty_table_does_not_hide_the_missing_capability(self):
+        it = self.exporter(prefix=NOBODY, program=self.program)
+        self.assertEqual(successes(it.metrics()), {"table": 1, "stat": 1, "flows": 0, "sockets": 1})
+
+    def test_one_shot_without_capability(self):
+        namespace = self.one_flow()
+        done = subprocess.run(namespace.command(*NOBODY, self.program, "metrics"), capture_output=True, text=True,
+                              check=False)
+        testlib.check_sanitizers(done.stderr)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(successes(testlib.Metrics(done.stdout)), {"table": 1, "stat": 1, "flows": 0, "sockets": 1})
+        self.assertEqual(len([line for line in done.stderr.splitlines() if "CAP_NET_ADMIN" in line]), 1)
+
+
+if __name__ == "__main__":
+    testlib.main()
