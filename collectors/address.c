@@ -16,13 +16,6 @@
 
 static const struct address loopback_ipv6 = { .bytes = { [15] = 1 } };
 
-static bool address_is_ipv4(const struct address *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
-}
-
 bool address_is_group(const struct address *a)
 {
 	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };

@@ -32,6 +32,19 @@ static inline struct address address_from_ipv6(const void *ipv6)
 	return a;
 }
 
+static inline bool address_is_ipv4(const struct address *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return __builtin_memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
+}
+
+/* fe80::/10. The sockets between such addresses are bound to the device that they are of. */
+static inline bool address_is_link_local(const struct address *a)
+{
+	return a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
 /*
  * A multicast group or the limited broadcast address: delivered to a host without being an address
  * of it.

@@ -2,10 +2,9 @@
 #pragma once
 
 /*
- * Netlink attributes read in place. libmnl's accessors are calls into a shared library, several per
- * attribute; the walk visits some twenty attributes a flow, so their headers are read inline here.
- * Bounds are checked before every read: a header that is short or reaches past its container ends
- * the iteration.
+ * Netlink attributes read in place and inline: libmnl's accessors are several calls for each of
+ * some twenty attributes a flow. Bounds are checked before every read: a header that is short or
+ * reaches past its container ends the iteration.
  */
 
 #include <arpa/inet.h>
@@ -26,15 +25,10 @@ struct attribute_cursor {
 	size_t left;
 };
 
-static inline struct attribute_cursor attribute_cursor(const void *bytes, size_t len)
-{
-	return (struct attribute_cursor){ .at = bytes, .left = len };
-}
-
 /* The attributes nested in one. */
 static inline struct attribute_cursor attribute_nested(const struct attribute *a)
 {
-	return attribute_cursor(a->payload, a->len);
+	return (struct attribute_cursor){ .at = a->payload, .left = a->len };
 }
 
 /* False at the end, and at the first attribute that does not fit. */
@@ -71,6 +65,18 @@ static inline bool attribute_be32(const struct attribute *a, uint32_t *ret)
 	return true;
 }
 
+/* As attribute_be32() for two bytes. */
+static inline bool attribute_be16(const struct attribute *a, uint16_t *ret)
+{
+	uint16_t value;
+
+	if (a->len != sizeof(value))
+		return false;
+	memcpy(&value, a->payload, sizeof(value));
+	*ret = ntohs(value);
+	return true;
+}
+
 static inline bool attribute_u8(const struct attribute *a, uint8_t *ret)
 {
 	if (a->len != 1)
@@ -79,17 +85,15 @@ static inline bool attribute_u8(const struct attribute *a, uint8_t *ret)
 	return true;
 }
 
-/*
- * The attributes behind a message's family header of header_len bytes; none when the message is
- * shorter than that.
- */
+/* The attributes behind a family header of header_len bytes; none in a shorter message. */
 static inline struct attribute_cursor attribute_of_message(const struct nlmsghdr *message,
 							   size_t header_len)
 {
-	size_t offset = NLMSG_LENGTH(NLMSG_ALIGN(header_len));
+	const size_t offset = NLMSG_LENGTH(NLMSG_ALIGN(header_len));
+	struct attribute_cursor c = { .at = NULL, .left = 0 };
 
-	if (message->nlmsg_len < offset)
-		return attribute_cursor(NULL, 0);
-	return attribute_cursor((const unsigned char *)message + offset,
-				message->nlmsg_len - offset);
+	if (message->nlmsg_len >= offset)
+		c = (struct attribute_cursor){ (const unsigned char *)message + offset,
+					       message->nlmsg_len - offset };
+	return c;
 }

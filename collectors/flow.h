@@ -47,22 +47,31 @@ enum flow_tcp_state {
 enum flow_has {
 	FLOW_HAS_FAMILY = 1U << 0,
 	FLOW_HAS_PROTOCOL = 1U << 1,
-	FLOW_HAS_INITIATOR = 1U << 2,
-	FLOW_HAS_RESPONDER = 1U << 3,
+	FLOW_HAS_INITIATOR = 1U << 2, /* original.source */
+	FLOW_HAS_RESPONDER = 1U << 3, /* reply.source */
 	FLOW_HAS_STATUS = 1U << 4,
 	FLOW_HAS_TIMEOUT = 1U << 5,   /* left out by the kernel for offloaded flows */
 	FLOW_HAS_TCP_STATE = 1U << 6, /* TCP only */
+	FLOW_HAS_ADDRESSES = 1U << 7, /* all of both tuples */
+	FLOW_HAS_PORTS = 1U << 8,     /* all of both tuples; protocols without ports have none */
+};
+
+/* One direction of a flow as its sender addresses it: CTA_TUPLE_ORIG or CTA_TUPLE_REPLY. */
+struct tuple {
+	struct address source, destination;
+	uint16_t source_port, destination_port; /* host byte order */
 };
 
 struct flow {
 	uint32_t has;	 /* enum flow_has; a field without its bit is undefined */
 	uint32_t status; /* IPS_* of linux/netfilter/nf_conntrack_common.h */
 	uint32_t timeout_s;
-	uint8_t family;		  /* enum flow_family */
-	uint8_t protocol;	  /* enum flow_protocol */
-	uint8_t tcp_state;	  /* enum flow_tcp_state */
-	struct address initiator; /* source of the original direction */
-	struct address responder; /* source of the reply direction: who answers after any NAT */
+	uint16_t zone;	/* of both directions (CTA_ZONE) or one (CTA_TUPLE_ZONE); 0: the default */
+	uint8_t family; /* enum flow_family */
+	uint8_t protocol;  /* enum flow_protocol */
+	uint8_t tcp_state; /* enum flow_tcp_state */
+	struct tuple original;
+	struct tuple reply; /* its source is who answers after any NAT */
 };
 
 /*

@@ -87,7 +87,7 @@ void flow_counts_add(struct flow_counts *counts, const struct flow *flow,
 	if (flow->has & FLOW_HAS_STATUS)
 		add_status(counts, flow);
 	if ((flow->has & ends) == ends)
-		counts->by_path[flow_path(&flow->initiator, &flow->responder, own)]++;
+		counts->by_path[flow_path(&flow->original.source, &flow->reply.source, own)]++;
 	for (int i = 0; flow->has & FLOW_HAS_TIMEOUT && i < N_FLOW_EXPIRIES; i++)
 		counts->expiring[i] += flow->timeout_s <= flow_expiry_limits_s[i];
 }

@@ -2,9 +2,10 @@
 
 /*
  * ctnetlink message -> struct flow. This is the hot loop of the walk: it reads only the attributes
- * that are counted and stops behind the last one wanted. The kernel writes tuples, status, timeout
- * and protocol state first (ctnetlink_fill_info() in net/netfilter/nf_conntrack_netlink.c); nothing
- * here depends on that order.
+ * that are counted and stops behind the last one wanted. The kernel writes tuples, zone, status,
+ * timeout and protocol state first (ctnetlink_fill_info() in net/netfilter/nf_conntrack_netlink.c).
+ * Nothing here depends on that order but the zone, which most flows lack: it is not looked for
+ * behind the last one wanted.
  */
 
 #include <linux/netfilter/nfnetlink.h>
@@ -44,64 +45,86 @@ static enum flow_protocol flow_protocol(uint8_t number)
 	}
 }
 
-/* CTA_TUPLE_IP: the source address of the tuple. */
-static bool parse_source(const struct attribute *ip, struct address *ret)
+/* What of a tuple could be read. */
+enum {
+	TUPLE_SOURCE = 1U << 0,
+	TUPLE_DESTINATION = 1U << 1,
+	TUPLE_PORTS_SOURCE = 1U << 2,
+	TUPLE_PORTS_DESTINATION = 1U << 3,
+	TUPLE_NUMBER = 1U << 4,
+	TUPLE_ADDRESSES = TUPLE_SOURCE | TUPLE_DESTINATION,
+	TUPLE_PORTS = TUPLE_PORTS_SOURCE | TUPLE_PORTS_DESTINATION,
+};
+
+static uint32_t parse_ip(const struct attribute *ip, struct tuple *tuple)
 {
 	struct attribute_cursor cursor = attribute_nested(ip);
 	struct attribute a;
+	uint32_t has = 0;
 
-	while (attribute_next(&cursor, &a)) {
+	while (has != TUPLE_ADDRESSES && attribute_next(&cursor, &a)) {
 		if (a.type == CTA_IP_V4_SRC && a.len == 4) {
-			*ret = address_from_ipv4(a.payload);
-			return true;
-		}
-		if (a.type == CTA_IP_V6_SRC && a.len == 16) {
-			*ret = address_from_ipv6(a.payload);
-			return true;
+			tuple->source = address_from_ipv4(a.payload);
+			has |= TUPLE_SOURCE;
+		} else if (a.type == CTA_IP_V4_DST && a.len == 4) {
+			tuple->destination = address_from_ipv4(a.payload);
+			has |= TUPLE_DESTINATION;
+		} else if (a.type == CTA_IP_V6_SRC && a.len == 16) {
+			tuple->source = address_from_ipv6(a.payload);
+			has |= TUPLE_SOURCE;
+		} else if (a.type == CTA_IP_V6_DST && a.len == 16) {
+			tuple->destination = address_from_ipv6(a.payload);
+			has |= TUPLE_DESTINATION;
 		}
 	}
-	return false;
+	return has;
 }
 
-static void parse_protocol(const struct attribute *proto, struct flow *flow)
+static uint32_t parse_proto(const struct attribute *proto, struct tuple *tuple, uint8_t *number)
 {
 	struct attribute_cursor cursor = attribute_nested(proto);
 	struct attribute a;
-	uint8_t number;
+	uint32_t has = 0;
 
 	while (attribute_next(&cursor, &a)) {
-		if (a.type == CTA_PROTO_NUM && attribute_u8(&a, &number)) {
-			flow->protocol = (uint8_t)flow_protocol(number);
-			flow->has |= FLOW_HAS_PROTOCOL;
-			return;
-		}
+		if (a.type == CTA_PROTO_NUM && attribute_u8(&a, number))
+			has |= TUPLE_NUMBER;
+		else if (a.type == CTA_PROTO_SRC_PORT && attribute_be16(&a, &tuple->source_port))
+			has |= TUPLE_PORTS_SOURCE;
+		else if (a.type == CTA_PROTO_DST_PORT &&
+			 attribute_be16(&a, &tuple->destination_port))
+			has |= TUPLE_PORTS_DESTINATION;
 	}
+	return has;
 }
 
-static void parse_original(const struct attribute *tuple, struct flow *flow)
+static uint32_t parse_tuple(const struct attribute *attribute, struct tuple *tuple, uint8_t *number,
+			    uint16_t *zone)
 {
-	struct attribute_cursor cursor = attribute_nested(tuple);
+	struct attribute_cursor cursor = attribute_nested(attribute);
 	struct attribute a;
+	uint32_t has = 0;
 
 	while (attribute_next(&cursor, &a)) {
-		if (a.type == CTA_TUPLE_IP && parse_source(&a, &flow->initiator))
-			flow->has |= FLOW_HAS_INITIATOR;
+		if (a.type == CTA_TUPLE_IP)
+			has |= parse_ip(&a, tuple);
 		else if (a.type == CTA_TUPLE_PROTO)
-			parse_protocol(&a, flow);
+			has |= parse_proto(&a, tuple, number);
+		else if (a.type == CTA_TUPLE_ZONE)
+			(void)attribute_be16(&a, zone);
 	}
+	return has;
 }
 
-static void parse_reply(const struct attribute *tuple, struct flow *flow)
+/* What both tuples have, the flow has. */
+static void set_tuples(struct flow *flow, uint32_t original, uint32_t reply)
 {
-	struct attribute_cursor cursor = attribute_nested(tuple);
-	struct attribute a;
+	const uint32_t both = original & reply;
 
-	while (attribute_next(&cursor, &a)) {
-		if (a.type == CTA_TUPLE_IP && parse_source(&a, &flow->responder)) {
-			flow->has |= FLOW_HAS_RESPONDER;
-			return;
-		}
-	}
+	flow->has |= original & TUPLE_SOURCE ? FLOW_HAS_INITIATOR : 0;
+	flow->has |= reply & TUPLE_SOURCE ? FLOW_HAS_RESPONDER : 0;
+	flow->has |= (both & TUPLE_ADDRESSES) == TUPLE_ADDRESSES ? FLOW_HAS_ADDRESSES : 0;
+	flow->has |= (both & TUPLE_PORTS) == TUPLE_PORTS ? FLOW_HAS_PORTS : 0;
 }
 
 static void parse_tcp_state(const struct attribute *protoinfo, struct flow *flow)
@@ -154,16 +177,28 @@ void flow_parse(const struct nlmsghdr *message, struct flow *ret)
 	struct attribute_cursor cursor = attribute_of_message(message, sizeof(struct nfgenmsg));
 	struct attribute a;
 	bool has_protoinfo = false;
+	uint32_t original = 0, reply = 0;
+	uint8_t number = 0;
 
 	ret->has = 0;
+	ret->zone = 0;
 	parse_family(message, ret);
 	while (!is_whole(ret) && attribute_next(&cursor, &a)) {
 		switch (a.type) {
 		case CTA_TUPLE_ORIG:
-			parse_original(&a, ret);
+			original |= parse_tuple(&a, &ret->original, &number, &ret->zone);
+			if (original & TUPLE_NUMBER) {
+				ret->protocol = (uint8_t)flow_protocol(number);
+				ret->has |= FLOW_HAS_PROTOCOL;
+			}
+			set_tuples(ret, original, reply);
 			break;
 		case CTA_TUPLE_REPLY:
-			parse_reply(&a, ret);
+			reply |= parse_tuple(&a, &ret->reply, &number, &ret->zone);
+			set_tuples(ret, original, reply);
+			break;
+		case CTA_ZONE:
+			(void)attribute_be16(&a, &ret->zone);
 			break;
 		case CTA_STATUS:
 			ret->has |= attribute_be32(&a, &ret->status) ? FLOW_HAS_STATUS : 0;

@@ -8,12 +8,14 @@
 #include "../exporter/util.h"
 #include "scrape.h"
 
+/* clang-format off */
 const struct collector *const collectors[] = {
 	&table_collector,
 	&stat_collector,
 	&flows_collector,
 	&sockets_collector,
 };
+/* clang-format on */
 const size_t n_collectors = ARRAY_SIZE(collectors);
 
 static_assert(ARRAY_SIZE(collectors) <= COLLECTORS_MAX, "a collector mask has one bit each");

@@ -13,8 +13,8 @@ static struct flow udp_flow(void)
 		.family = FLOW_IPV4,
 		.protocol = FLOW_UDP,
 		.timeout_s = 30,
-		.initiator = address_of("192.0.2.1"),
-		.responder = address_of("198.51.100.2"),
+		.original.source = address_of("192.0.2.1"),
+		.reply.source = address_of("198.51.100.2"),
 	};
 }
 
@@ -100,8 +100,8 @@ static void a_whole_tcp_flow_in_every_breakdown(void **state)
 
 	flow.status = IPS_SEEN_REPLY | IPS_ASSURED | IPS_DST_NAT | IPS_NAT_DONE_MASK;
 	flow.timeout_s = 431999;
-	flow.initiator = address_of("2001:db8::9");
-	flow.responder = address_of("2001:db8::1");
+	flow.original.source = address_of("2001:db8::9");
+	flow.reply.source = address_of("2001:db8::1");
 	flow_counts_add(&counts, &flow, *state);
 	assert_memory_equal(&counts, &expected, sizeof(counts));
 }

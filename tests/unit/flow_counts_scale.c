@@ -27,8 +27,8 @@ static void random_flow(struct dice *dice, struct flow *flow)
 		flow->protocol = (uint8_t)dice_below(dice, N_FLOW_PROTOCOLS);
 	flow->status = (uint32_t)dice_next(dice);
 	flow->timeout_s = timeouts[dice_below(dice, ARRAY_SIZE(timeouts))];
-	flow->initiator = address_of(ends[dice_below(dice, ARRAY_SIZE(ends))]);
-	flow->responder = address_of(ends[dice_below(dice, ARRAY_SIZE(ends))]);
+	flow->original.source = address_of(ends[dice_below(dice, ARRAY_SIZE(ends))]);
+	flow->reply.source = address_of(ends[dice_below(dice, ARRAY_SIZE(ends))]);
 }
 
 static void check_family(const struct flow_counts *c, int family)

@@ -7,12 +7,36 @@
 
 #include "flow_message.h"
 
-const struct recipe tcp_ipv4 = { AF_INET, IPPROTO_TCP, FLOW_TCP_ESTABLISHED, 0, { WELL } };
+const struct recipe tcp_ipv4 = { AF_INET, IPPROTO_TCP, FLOW_TCP_ESTABLISHED, 0, { WELL }, NO_ZONE };
 
-static const unsigned char ipv4_initiator[] = { 192, 0, 2, 1 };
-static const unsigned char ipv4_responder[] = { 198, 51, 100, 2 };
-static const unsigned char ipv6_initiator[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
-static const unsigned char ipv6_responder[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 2 };
+/* Both tuples, of a flow with NAT at both ends: no value stands twice. */
+struct tuple_recipe {
+	uint16_t type;
+	enum zone_place zone;
+	struct end {
+		enum field address, port;
+		unsigned char ipv4[4], ipv6[16];
+		uint16_t number;
+	} source, destination;
+};
+
+#define IPV6(last)                                                 \
+	{                                                          \
+		0x20, 0x01, 0x0d, 0xb8, [14] = 0x80, [15] = (last) \
+	}
+
+static const struct tuple_recipe original = {
+	CTA_TUPLE_ORIG,
+	ZONE_OF_ORIGINAL,
+	{ ORIGINAL_SOURCE, ORIGINAL_SOURCE_PORT, { 192, 0, 2, 1 }, IPV6(1), 0x1234 },
+	{ ORIGINAL_DESTINATION, ORIGINAL_DESTINATION_PORT, { 203, 0, 113, 3 }, IPV6(3), 80 },
+};
+static const struct tuple_recipe reply = {
+	CTA_TUPLE_REPLY,
+	ZONE_OF_REPLY,
+	{ REPLY_SOURCE, REPLY_SOURCE_PORT, { 198, 51, 100, 2 }, IPV6(2), 8080 },
+	{ REPLY_DESTINATION, REPLY_DESTINATION_PORT, { 203, 0, 113, 4 }, IPV6(4), 0xfedc },
+};
 
 static void put_unknown(struct message *m, const struct recipe *recipe)
 {
@@ -50,52 +74,65 @@ static void put_be32_field(struct message *m, const struct recipe *recipe, enum 
 	put_field(m, recipe, field, type, &wire, sizeof(wire));
 }
 
+static void put_be16_field(struct message *m, const struct recipe *recipe, enum field field,
+			   uint16_t type, uint16_t value)
+{
+	const uint16_t wire = htons(value);
+
+	put_field(m, recipe, field, type, &wire, sizeof(wire));
+}
+
 static size_t nest(struct message *m, const struct recipe *recipe, uint16_t type)
 {
 	return message_nest(m, recipe->oddities & FLAG_BITS ? type | NLA_F_NESTED : type);
 }
 
-static void put_ip(struct message *m, const struct recipe *recipe, enum field field,
-		   const unsigned char *ipv4, const unsigned char *ipv6)
+static void put_ip(struct message *m, const struct recipe *recipe, const struct tuple_recipe *tuple)
 {
-	const bool is_ipv6 = recipe->family == AF_INET6;
+	const struct end *source = &tuple->source, *destination = &tuple->destination;
 	size_t at = nest(m, recipe, CTA_TUPLE_IP);
 
-	put_field(m, recipe, field, is_ipv6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, is_ipv6 ? ipv6 : ipv4,
-		  is_ipv6 ? 16 : 4);
-	/* Not what is wanted, and of the same length. */
-	message_put(m, is_ipv6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, "destination 1234",
-		    is_ipv6 ? 16 : 4);
+	if (recipe->family == AF_INET6) {
+		put_field(m, recipe, source->address, CTA_IP_V6_SRC, source->ipv6, 16);
+		put_field(m, recipe, destination->address, CTA_IP_V6_DST, destination->ipv6, 16);
+	} else {
+		put_field(m, recipe, source->address, CTA_IP_V4_SRC, source->ipv4, 4);
+		put_field(m, recipe, destination->address, CTA_IP_V4_DST, destination->ipv4, 4);
+	}
 	message_nest_end(m, at);
 }
 
-static void put_proto(struct message *m, const struct recipe *recipe)
+static void put_proto(struct message *m, const struct recipe *recipe,
+		      const struct tuple_recipe *tuple)
 {
+	const struct end *source = &tuple->source, *destination = &tuple->destination;
 	size_t at = nest(m, recipe, CTA_TUPLE_PROTO);
 
-	put_field(m, recipe, ORIGINAL_PROTOCOL, CTA_PROTO_NUM, &recipe->protocol, 1);
-	message_put(m, CTA_PROTO_SRC_PORT, "\x12\x34", 2);
-	message_put(m, CTA_PROTO_DST_PORT, "\x00\x50", 2);
+	put_field(m, recipe, PROTOCOL_NUMBER, CTA_PROTO_NUM, &recipe->protocol, 1);
+	put_be16_field(m, recipe, source->port, CTA_PROTO_SRC_PORT, source->number);
+	put_be16_field(m, recipe, destination->port, CTA_PROTO_DST_PORT, destination->number);
 	message_nest_end(m, at);
 }
 
-static void put_tuple(struct message *m, const struct recipe *recipe, uint16_t type,
-		      enum field source, const unsigned char *ipv4, const unsigned char *ipv6)
+static void put_tuple(struct message *m, const struct recipe *recipe,
+		      const struct tuple_recipe *tuple)
 {
 	unsigned char garbage[40];
 	size_t at;
 
 	if (recipe->oddities & GARBAGE_TUPLES) {
 		memset(garbage, 0xff, sizeof(garbage));
-		message_put(m, type, garbage, sizeof(garbage));
+		message_put(m, tuple->type, garbage, sizeof(garbage));
 		return;
 	}
-	at = nest(m, recipe, type);
+	at = nest(m, recipe, tuple->type);
 	if (recipe->oddities & REVERSED)
-		put_proto(m, recipe);
-	put_ip(m, recipe, source, ipv4, ipv6);
+		put_proto(m, recipe, tuple);
+	put_ip(m, recipe, tuple);
 	if (!(recipe->oddities & REVERSED))
-		put_proto(m, recipe);
+		put_proto(m, recipe, tuple);
+	if (recipe->zone == tuple->zone)
+		put_be16_field(m, recipe, ZONE_VALUE, CTA_TUPLE_ZONE, ZONE);
 	message_nest_end(m, at);
 }
 
@@ -117,13 +154,15 @@ void flow_message_put_part(struct message *m, const struct recipe *recipe, enum 
 	switch (part) {
 	case PART_ORIGINAL:
 		if (!(recipe->oddities & WITHOUT_ORIGINAL))
-			put_tuple(m, recipe, CTA_TUPLE_ORIG, ORIGINAL_SOURCE, ipv4_initiator,
-				  ipv6_initiator);
+			put_tuple(m, recipe, &original);
 		break;
 	case PART_REPLY:
 		if (!(recipe->oddities & WITHOUT_REPLY))
-			put_tuple(m, recipe, CTA_TUPLE_REPLY, REPLY_SOURCE, ipv4_responder,
-				  ipv6_responder);
+			put_tuple(m, recipe, &reply);
+		break;
+	case PART_ZONE:
+		if (recipe->zone == ZONE_OF_BOTH)
+			put_be16_field(m, recipe, ZONE_VALUE, CTA_ZONE, ZONE);
 		break;
 	case PART_STATUS:
 		put_be32_field(m, recipe, STATUS_VALUE, CTA_STATUS, STATUS);
@@ -161,16 +200,34 @@ void flow_parse_exact(const struct message *m, struct flow *flow)
 	free(exact);
 }
 
-void flow_check_addresses(const struct flow *flow, const struct recipe *recipe)
+static struct address end_address(const struct recipe *recipe, const struct end *end)
 {
-	const bool is_ipv6 = recipe->family == AF_INET6;
-	const struct address initiator = is_ipv6 ? address_from_ipv6(ipv6_initiator)
-						 : address_from_ipv4(ipv4_initiator);
-	const struct address responder = is_ipv6 ? address_from_ipv6(ipv6_responder)
-						 : address_from_ipv4(ipv4_responder);
+	return recipe->family == AF_INET6 ? address_from_ipv6(end->ipv6)
+					  : address_from_ipv4(end->ipv4);
+}
 
-	if (flow->has & FLOW_HAS_INITIATOR)
-		assert_memory_equal(&flow->initiator, &initiator, sizeof(initiator));
-	if (flow->has & FLOW_HAS_RESPONDER)
-		assert_memory_equal(&flow->responder, &responder, sizeof(responder));
+static void check_address(const struct address *address, const struct recipe *recipe,
+			  const struct end *end)
+{
+	const struct address expected = end_address(recipe, end);
+
+	assert_memory_equal(address, &expected, sizeof(expected));
+}
+
+void flow_check_tuples(const struct flow *flow, const struct recipe *recipe)
+{
+	if (flow->has & (FLOW_HAS_INITIATOR | FLOW_HAS_ADDRESSES))
+		check_address(&flow->original.source, recipe, &original.source);
+	if (flow->has & (FLOW_HAS_RESPONDER | FLOW_HAS_ADDRESSES))
+		check_address(&flow->reply.source, recipe, &reply.source);
+	if (flow->has & FLOW_HAS_ADDRESSES) {
+		check_address(&flow->original.destination, recipe, &original.destination);
+		check_address(&flow->reply.destination, recipe, &reply.destination);
+	}
+	if (flow->has & FLOW_HAS_PORTS) {
+		assert_int_equal(flow->original.source_port, original.source.number);
+		assert_int_equal(flow->original.destination_port, original.destination.number);
+		assert_int_equal(flow->reply.source_port, reply.source.number);
+		assert_int_equal(flow->reply.destination_port, reply.destination.number);
+	}
 }

@@ -7,7 +7,19 @@
 
 #include "flow_message.h"
 
-/* The exact mask, and each value whose bit is in it. */
+/* The recipe puts a zone into the message that is one. */
+static bool has_zone(const struct recipe *recipe)
+{
+	const uint32_t without = recipe->oddities & GARBAGE_TUPLES
+					 ? WITHOUT_ORIGINAL | WITHOUT_REPLY
+					 : recipe->oddities;
+
+	return recipe->zone != NO_ZONE && recipe->fields[ZONE_VALUE] == WELL &&
+	       !(recipe->zone == ZONE_OF_ORIGINAL && without & WITHOUT_ORIGINAL) &&
+	       !(recipe->zone == ZONE_OF_REPLY && without & WITHOUT_REPLY);
+}
+
+/* The exact mask, the zone, and each value whose bit is in the mask. */
 static void check_flow(const struct recipe *recipe, uint32_t has, enum flow_protocol protocol,
 		       enum flow_tcp_state tcp_state)
 {
@@ -17,7 +29,8 @@ static void check_flow(const struct recipe *recipe, uint32_t has, enum flow_prot
 	flow_message_make(&m, recipe);
 	flow_parse_exact(&m, &flow);
 	assert_int_equal(flow.has, has);
-	flow_check_addresses(&flow, recipe);
+	flow_check_tuples(&flow, recipe);
+	assert_int_equal(flow.zone, has_zone(recipe) ? ZONE : 0);
 	if (has & FLOW_HAS_FAMILY)
 		assert_int_equal(flow.family, recipe->family == AF_INET6 ? FLOW_IPV6 : FLOW_IPV4);
 	if (has & FLOW_HAS_PROTOCOL)
@@ -77,10 +90,19 @@ static void every_tcp_state(_unused_ void **state)
 
 static const struct {
 	enum field field;
-	uint32_t bit;
+	uint32_t bits; /* that a flow without it lacks */
 } fields[] = {
-	{ ORIGINAL_SOURCE, FLOW_HAS_INITIATOR }, { REPLY_SOURCE, FLOW_HAS_RESPONDER },
-	{ STATUS_VALUE, FLOW_HAS_STATUS },	 { TIMEOUT_VALUE, FLOW_HAS_TIMEOUT },
+	{ ORIGINAL_SOURCE, FLOW_HAS_INITIATOR | FLOW_HAS_ADDRESSES },
+	{ ORIGINAL_DESTINATION, FLOW_HAS_ADDRESSES },
+	{ ORIGINAL_SOURCE_PORT, FLOW_HAS_PORTS },
+	{ ORIGINAL_DESTINATION_PORT, FLOW_HAS_PORTS },
+	{ REPLY_SOURCE, FLOW_HAS_RESPONDER | FLOW_HAS_ADDRESSES },
+	{ REPLY_DESTINATION, FLOW_HAS_ADDRESSES },
+	{ REPLY_SOURCE_PORT, FLOW_HAS_PORTS },
+	{ REPLY_DESTINATION_PORT, FLOW_HAS_PORTS },
+	{ ZONE_VALUE, 0 }, /* the default zone then */
+	{ STATUS_VALUE, FLOW_HAS_STATUS },
+	{ TIMEOUT_VALUE, FLOW_HAS_TIMEOUT },
 	{ TCP_STATE, FLOW_HAS_TCP_STATE },
 };
 
@@ -92,10 +114,11 @@ static void a_value_that_is_missing_short_or_long(_unused_ void **state)
 		for (size_t t = 0; t < ARRAY_SIZE(troubles); t++) {
 			struct recipe recipe = tcp_ipv4;
 
+			recipe.zone = ZONE_OF_BOTH;
 			recipe.fields[fields[f].field] = troubles[t];
-			check_tcp(&recipe, HAS_TCP & ~fields[f].bit);
+			check_tcp(&recipe, HAS_TCP & ~fields[f].bits);
 			recipe.family = AF_INET6;
-			check_tcp(&recipe, HAS_TCP & ~fields[f].bit);
+			check_tcp(&recipe, HAS_TCP & ~fields[f].bits);
 		}
 	}
 }
@@ -108,7 +131,7 @@ static void a_protocol_that_is_missing_short_or_long(_unused_ void **state)
 	for (size_t t = 0; t < ARRAY_SIZE(troubles); t++) {
 		struct recipe recipe = tcp_ipv4;
 
-		recipe.fields[ORIGINAL_PROTOCOL] = troubles[t];
+		recipe.fields[PROTOCOL_NUMBER] = troubles[t];
 		check_tcp(&recipe, HAS_TCP & ~FLOW_HAS_PROTOCOL);
 		/* Nor is a flow offloaded that nobody knows to be TCP. */
 		recipe.oddities = WITHOUT_PROTOINFO;
@@ -121,11 +144,61 @@ static void parts_that_are_missing(_unused_ void **state)
 	struct recipe recipe = tcp_ipv4;
 
 	recipe.oddities = WITHOUT_ORIGINAL;
-	check_tcp(&recipe, HAS_TCP & ~FLOW_HAS_PROTOCOL & ~FLOW_HAS_INITIATOR);
+	check_tcp(&recipe, HAS_TCP & ~(FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR | HAS_BOTH_TUPLES));
 	recipe.oddities = WITHOUT_REPLY;
-	check_tcp(&recipe, HAS_TCP & ~FLOW_HAS_RESPONDER);
+	check_tcp(&recipe, HAS_TCP & ~(FLOW_HAS_RESPONDER | HAS_BOTH_TUPLES));
 	recipe.oddities = WITHOUT_ORIGINAL | WITHOUT_REPLY | WITHOUT_PROTOINFO;
 	check_tcp(&recipe, HAS_REST);
+}
+
+static void zones_of_both_directions_and_of_one(_unused_ void **state)
+{
+	static const enum trouble troubles[] = { WELL, MISSING, SHORT, LONG };
+	static const uint32_t oddities[] = { 0, REVERSED, FLAG_BITS | UNKNOWN_BETWEEN,
+					     WITHOUT_PROTOINFO };
+
+	for (enum zone_place zone = NO_ZONE; zone < N_ZONE_PLACES; zone++) {
+		for (size_t i = 0; i < ARRAY_SIZE(troubles) * ARRAY_SIZE(oddities); i++) {
+			struct recipe recipe = tcp_ipv4;
+
+			recipe.zone = zone;
+			recipe.fields[ZONE_VALUE] = troubles[i % ARRAY_SIZE(troubles)];
+			recipe.oddities = oddities[i / ARRAY_SIZE(troubles)];
+			recipe.protocol = recipe.oddities & WITHOUT_PROTOINFO ? IPPROTO_UDP
+									      : IPPROTO_TCP;
+			if (recipe.protocol == IPPROTO_UDP)
+				check_flow(&recipe, HAS_UDP, FLOW_UDP, 0);
+			else
+				check_tcp(&recipe, HAS_TCP);
+		}
+	}
+}
+
+/* The zone of a tuple that is not there, or is garbage, is none. */
+static void zones_of_tuples_that_are_missing(_unused_ void **state)
+{
+	struct recipe recipe = tcp_ipv4;
+
+	recipe.zone = ZONE_OF_ORIGINAL;
+	recipe.oddities = WITHOUT_ORIGINAL;
+	check_tcp(&recipe, HAS_TCP & ~(FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR | HAS_BOTH_TUPLES));
+	recipe.oddities = GARBAGE_TUPLES;
+	check_tcp(&recipe, HAS_TCP & ~HAS_TUPLES);
+	recipe.zone = ZONE_OF_REPLY;
+	check_tcp(&recipe, HAS_TCP & ~HAS_TUPLES);
+	recipe.oddities = WITHOUT_REPLY;
+	check_tcp(&recipe, HAS_TCP & ~(FLOW_HAS_RESPONDER | HAS_BOTH_TUPLES));
+}
+
+/* ICMP has an identifier where others have ports. */
+static void flows_without_ports(_unused_ void **state)
+{
+	struct recipe recipe = tcp_ipv4;
+
+	recipe.protocol = IPPROTO_ICMP;
+	recipe.fields[ORIGINAL_SOURCE_PORT] = recipe.fields[ORIGINAL_DESTINATION_PORT] = MISSING;
+	recipe.fields[REPLY_SOURCE_PORT] = recipe.fields[REPLY_DESTINATION_PORT] = MISSING;
+	check_flow(&recipe, HAS_UDP & ~FLOW_HAS_PORTS, FLOW_ICMP, 0);
 }
 
 static void tcp_without_protoinfo_is_offloaded(_unused_ void **state)
@@ -215,7 +288,7 @@ static void one_hundred_thousand_flows(_unused_ void **state)
 		message_put_be32(&m, CTA_TIMEOUT, i);
 		flow_parse(&m.header, &flow);
 		assert_int_equal(flow.has, FLOW_HAS_FAMILY | FLOW_HAS_INITIATOR | FLOW_HAS_TIMEOUT);
-		assert_memory_equal(flow.initiator.bytes + 12, &wire, sizeof(wire));
+		assert_memory_equal(flow.original.source.bytes + 12, &wire, sizeof(wire));
 		sum += flow.timeout_s;
 	}
 	assert_int_equal(sum, 4999950000);
@@ -230,6 +303,9 @@ int main(void)
 		cmocka_unit_test(a_value_that_is_missing_short_or_long),
 		cmocka_unit_test(a_protocol_that_is_missing_short_or_long),
 		cmocka_unit_test(parts_that_are_missing),
+		cmocka_unit_test(zones_of_both_directions_and_of_one),
+		cmocka_unit_test(zones_of_tuples_that_are_missing),
+		cmocka_unit_test(flows_without_ports),
 		cmocka_unit_test(tcp_without_protoinfo_is_offloaded),
 		cmocka_unit_test(messages_in_other_shapes),
 		cmocka_unit_test(tuples_with_garbage_in_them),

@@ -9,28 +9,49 @@
 
 #include "flow_message.h"
 
-/* The bits each attribute of a message brings, as far as it ends at or before len. */
-static uint32_t bits_before(const struct message *m, size_t len, bool *ret_protoinfo)
+/* The types of the attributes of a message that end at or before len, as bits. */
+static uint32_t types_before(const struct message *m, size_t len)
 {
-	uint32_t bits = len >= NLMSG_LENGTH(sizeof(struct nfgenmsg)) ? FLOW_HAS_FAMILY : 0;
 	size_t at = NLMSG_LENGTH(sizeof(struct nfgenmsg));
+	uint32_t types = 0;
 
-	*ret_protoinfo = false;
 	while (at < m->header.nlmsg_len) {
 		struct nlattr header;
 
 		memcpy(&header, m->bytes + at, sizeof(header));
 		if (at + header.nla_len > len)
 			break;
-		bits |= header.nla_type == CTA_TUPLE_ORIG ? FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR
-			: header.nla_type == CTA_TUPLE_REPLY ? FLOW_HAS_RESPONDER
-			: header.nla_type == CTA_STATUS	     ? FLOW_HAS_STATUS
-			: header.nla_type == CTA_TIMEOUT     ? FLOW_HAS_TIMEOUT
-							     : 0;
-		*ret_protoinfo |= header.nla_type == CTA_PROTOINFO;
+		types |= 1U << header.nla_type;
 		at += NLA_ALIGN(header.nla_len);
 	}
+	return types;
+}
+
+#define TYPE(type) (1U << (type))
+#define BOTH_TUPLES (TYPE(CTA_TUPLE_ORIG) | TYPE(CTA_TUPLE_REPLY))
+
+/* The bits these attributes bring, but for the TCP state. */
+static uint32_t bits_of(uint32_t types)
+{
+	uint32_t bits = 0;
+
+	bits |= types & TYPE(CTA_TUPLE_ORIG) ? FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR : 0;
+	bits |= types & TYPE(CTA_TUPLE_REPLY) ? FLOW_HAS_RESPONDER : 0;
+	bits |= (types & BOTH_TUPLES) == BOTH_TUPLES ? HAS_BOTH_TUPLES : 0;
+	bits |= types & TYPE(CTA_STATUS) ? FLOW_HAS_STATUS : 0;
+	bits |= types & TYPE(CTA_TIMEOUT) ? FLOW_HAS_TIMEOUT : 0;
 	return bits;
+}
+
+static uint16_t zone_of(const struct recipe *recipe, uint32_t types)
+{
+	static const uint32_t carriers[N_ZONE_PLACES] = {
+		[ZONE_OF_BOTH] = TYPE(CTA_ZONE),
+		[ZONE_OF_ORIGINAL] = TYPE(CTA_TUPLE_ORIG),
+		[ZONE_OF_REPLY] = TYPE(CTA_TUPLE_REPLY),
+	};
+
+	return types & carriers[recipe->zone] ? ZONE : 0;
 }
 
 static void check_prefixes(const struct recipe *recipe)
@@ -42,31 +63,36 @@ static void check_prefixes(const struct recipe *recipe)
 	whole = m.header.nlmsg_len;
 	for (uint32_t len = NLMSG_HDRLEN; len <= whole; len++) {
 		struct flow flow;
-		bool protoinfo;
-		uint32_t bits;
+		uint32_t types, bits;
 
 		m.header.nlmsg_len = whole;
-		bits = bits_before(&m, len, &protoinfo);
+		types = types_before(&m, len);
+		bits = bits_of(types);
+		bits |= len >= NLMSG_LENGTH(sizeof(struct nfgenmsg)) ? FLOW_HAS_FAMILY : 0;
 		m.header.nlmsg_len = len;
 		flow_parse_exact(&m, &flow);
 		assert_int_equal(flow.has & ~FLOW_HAS_TCP_STATE, bits);
-		if (protoinfo)
+		assert_int_equal(flow.zone, zone_of(recipe, types));
+		if (types & TYPE(CTA_PROTOINFO))
 			assert_int_equal(flow.has, bits | FLOW_HAS_TCP_STATE);
 		else if (flow.has & FLOW_HAS_TCP_STATE)
 			assert_int_equal(flow.tcp_state, FLOW_TCP_OFFLOADED);
-		flow_check_addresses(&flow, recipe);
+		flow_check_tuples(&flow, recipe);
 	}
 }
 
 static void a_prefix_of_a_message_shows_nothing_that_was_cut(_unused_ void **state)
 {
-	struct recipe recipe = tcp_ipv4;
+	for (enum zone_place zone = NO_ZONE; zone < N_ZONE_PLACES; zone++) {
+		struct recipe recipe = tcp_ipv4;
 
-	check_prefixes(&recipe);
-	recipe.oddities = REVERSED;
-	check_prefixes(&recipe);
-	recipe.family = AF_INET6;
-	check_prefixes(&recipe);
+		recipe.zone = zone;
+		check_prefixes(&recipe);
+		recipe.oddities = REVERSED;
+		check_prefixes(&recipe);
+		recipe.family = AF_INET6;
+		check_prefixes(&recipe);
+	}
 }
 
 /* Only an attribute that was left out says that the flow is offloaded, not one that was cut. */
@@ -96,6 +122,7 @@ static void random_recipe(struct dice *dice, struct recipe *recipe)
 	recipe->family = dice_one_in(dice, 2) ? AF_INET6 : AF_INET;
 	recipe->protocol = dice_one_in(dice, 2) ? IPPROTO_TCP : IPPROTO_UDP;
 	recipe->oddities = (uint32_t)dice_below(dice, 256);
+	recipe->zone = (enum zone_place)dice_below(dice, N_ZONE_PLACES);
 }
 
 /* Changed bytes may change what is read, but not lead out of the message or of the vocabulary. */

@@ -24,6 +24,7 @@ struct source {
 	struct dice dice;
 	uint8_t family;
 	uint8_t protocol;
+	uint16_t zone_in; /* the attribute that holds it, as the kernel writes one at most */
 };
 
 static void put_random_address(struct nlmsghdr *m, struct source *source, bool is_source)
@@ -45,7 +46,7 @@ static void put_addresses(struct nlmsghdr *m, struct source *source)
 		put_random_address(m, source, false);
 	if (!dice_one_in(&source->dice, 50))
 		put_random_address(m, source, true);
-	if (!destination_first)
+	if (!destination_first && !dice_one_in(&source->dice, 50))
 		put_random_address(m, source, false);
 	mnl_attr_nest_end(m, ip);
 }
@@ -61,8 +62,10 @@ static void put_ports(struct nlmsghdr *m, struct source *source)
 		mnl_attr_put_u8(m, v6 ? CTA_PROTO_ICMPV6_CODE : CTA_PROTO_ICMP_CODE, 0);
 		return;
 	}
-	mnl_attr_put_u16(m, CTA_PROTO_SRC_PORT, (uint16_t)dice_next(&source->dice));
-	mnl_attr_put_u16(m, CTA_PROTO_DST_PORT, (uint16_t)dice_next(&source->dice));
+	if (!dice_one_in(&source->dice, 50))
+		mnl_attr_put_u16(m, CTA_PROTO_SRC_PORT, (uint16_t)dice_next(&source->dice));
+	if (!dice_one_in(&source->dice, 50))
+		mnl_attr_put_u16(m, CTA_PROTO_DST_PORT, (uint16_t)dice_next(&source->dice));
 }
 
 static void put_proto(struct nlmsghdr *m, struct source *source)
@@ -85,7 +88,7 @@ static void put_tuple(struct nlmsghdr *m, struct source *source, uint16_t type)
 	put_addresses(m, source);
 	if (!proto_first)
 		put_proto(m, source);
-	if (dice_one_in(&source->dice, 4))
+	if (source->zone_in == type)
 		mnl_attr_put_u16(m, CTA_TUPLE_ZONE, htons((uint16_t)dice_next(&source->dice)));
 	mnl_attr_nest_end(m, tuple);
 }
@@ -124,21 +127,14 @@ static void put_protoinfo(struct nlmsghdr *m, struct source *source)
 	mnl_attr_nest_end(m, protoinfo);
 }
 
-static void put_counters(struct nlmsghdr *m, struct source *source, uint16_t type)
+/* Counters or time stamps: both nest numbers of 64 bits, of types 1 and 2. */
+static void put_numbers(struct nlmsghdr *m, struct source *source, uint16_t type)
 {
-	struct nlattr *counters = mnl_attr_nest_start(m, type);
+	struct nlattr *numbers = mnl_attr_nest_start(m, type);
 
 	mnl_attr_put_u64(m, CTA_COUNTERS_PACKETS, dice_next(&source->dice));
 	mnl_attr_put_u64(m, CTA_COUNTERS_BYTES, dice_next(&source->dice));
-	mnl_attr_nest_end(m, counters);
-}
-
-static void put_timestamp(struct nlmsghdr *m, struct source *source)
-{
-	struct nlattr *timestamp = mnl_attr_nest_start(m, CTA_TIMESTAMP);
-
-	mnl_attr_put_u64(m, CTA_TIMESTAMP_START, dice_next(&source->dice));
-	mnl_attr_nest_end(m, timestamp);
+	mnl_attr_nest_end(m, numbers);
 }
 
 static void put_attribute(struct nlmsghdr *m, struct source *source, uint16_t type)
@@ -156,13 +152,12 @@ static void put_attribute(struct nlmsghdr *m, struct source *source, uint16_t ty
 		break;
 	case CTA_COUNTERS_ORIG:
 	case CTA_COUNTERS_REPLY:
-		put_counters(m, source, type);
-		break;
 	case CTA_TIMESTAMP:
-		put_timestamp(m, source);
+		put_numbers(m, source, type);
 		break;
 	case CTA_ZONE:
-		mnl_attr_put_u16(m, type, (uint16_t)value);
+		if (source->zone_in == type)
+			mnl_attr_put_u16(m, type, htons((uint16_t)value));
 		break;
 	default:
 		mnl_attr_put_u32(m, type, htonl(value));
@@ -171,9 +166,9 @@ static void put_attribute(struct nlmsghdr *m, struct source *source, uint16_t ty
 }
 
 static const uint16_t attributes[] = {
-	CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS,	    CTA_TIMEOUT,
-	CTA_PROTOINFO,	CTA_MARK,	 CTA_COUNTERS_ORIG, CTA_COUNTERS_REPLY,
-	CTA_USE,	CTA_ID,		 CTA_ZONE,	    CTA_TIMESTAMP,
+	CTA_TUPLE_ORIG,	    CTA_TUPLE_REPLY, CTA_ZONE, CTA_STATUS,
+	CTA_TIMEOUT,	    CTA_PROTOINFO,   CTA_MARK, CTA_COUNTERS_ORIG,
+	CTA_COUNTERS_REPLY, CTA_USE,	     CTA_ID,   CTA_TIMESTAMP,
 };
 
 static void shuffle(uint16_t *order, size_t n, struct dice *dice)
@@ -187,24 +182,42 @@ static void shuffle(uint16_t *order, size_t n, struct dice *dice)
 	}
 }
 
+/* The zone stands somewhere before the status: behind that nobody looks for it. */
+static void zone_before_status(uint16_t *order, size_t n)
+{
+	size_t zone = 0, status = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		zone = order[i] == CTA_ZONE ? i : zone;
+		status = order[i] == CTA_STATUS ? i : status;
+	}
+	if (zone > status) {
+		order[zone] = CTA_STATUS;
+		order[status] = CTA_ZONE;
+	}
+}
+
 static struct nlmsghdr *random_message(char *buffer, struct source *source)
 {
 	static const uint8_t protocols[] = {
 		IPPROTO_TCP,  IPPROTO_TCP,    IPPROTO_TCP, IPPROTO_UDP,	 IPPROTO_UDP, IPPROTO_ICMP,
 		IPPROTO_SCTP, IPPROTO_ICMPV6, IPPROTO_GRE, IPPROTO_DCCP, 136,	      50
 	};
+	static const uint16_t zones[] = { 0, CTA_ZONE, CTA_TUPLE_ORIG, CTA_TUPLE_REPLY };
 	struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
 	uint16_t order[ARRAY_SIZE(attributes)];
 	struct nfgenmsg *header;
 
 	source->family = dice_one_in(&source->dice, 2) ? AF_INET : AF_INET6;
 	source->protocol = protocols[dice_below(&source->dice, sizeof(protocols))];
+	source->zone_in = zones[dice_below(&source->dice, ARRAY_SIZE(zones))];
 	m->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW;
 	header = mnl_nlmsg_put_extra_header(m, sizeof(*header));
 	header->nfgen_family = source->family;
 	memcpy(order, attributes, sizeof(order));
 	if (dice_one_in(&source->dice, 2))
 		shuffle(order, ARRAY_SIZE(order), &source->dice);
+	zone_before_status(order, ARRAY_SIZE(order));
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		if (!dice_one_in(&source->dice, 10))
 			put_attribute(m, source, order[i]);
@@ -233,17 +246,60 @@ static void check_address(const struct address *address, const struct nf_conntra
 	assert_memory_equal(address->bytes + 12, nfct_get_attr(ct, ipv4), 4);
 }
 
+/* The bit is set exactly when the library has all four. */
+static bool both_have_all(const struct flow *flow, enum flow_has bit, const struct nf_conntrack *ct,
+			  const enum nf_conntrack_attr *attrs)
+{
+	bool all = true;
+
+	for (int i = 0; i < 4; i++)
+		all &= nfct_attr_is_set(ct, attrs[i]) > 0;
+	assert_int_equal((flow->has & bit) != 0, all);
+	return all;
+}
+
+/* Each: source and destination of the original tuple, then of the reply. */
+static const enum nf_conntrack_attr ipv4_attrs[] = { ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV4_DST,
+						     ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV4_DST };
+static const enum nf_conntrack_attr ipv6_attrs[] = { ATTR_ORIG_IPV6_SRC, ATTR_ORIG_IPV6_DST,
+						     ATTR_REPL_IPV6_SRC, ATTR_REPL_IPV6_DST };
+static const enum nf_conntrack_attr port_attrs[] = { ATTR_ORIG_PORT_SRC, ATTR_ORIG_PORT_DST,
+						     ATTR_REPL_PORT_SRC, ATTR_REPL_PORT_DST };
+
 static void check_addresses(const struct flow *flow, const struct nf_conntrack *ct,
 			    const struct source *source)
 {
-	const bool is_ipv6 = source->family == AF_INET6;
+	const struct address *const addresses[] = { &flow->original.source,
+						    &flow->original.destination,
+						    &flow->reply.source, &flow->reply.destination };
+	const enum nf_conntrack_attr *attrs = source->family == AF_INET6 ? ipv6_attrs : ipv4_attrs;
+	const bool all = both_have_all(flow, FLOW_HAS_ADDRESSES, ct, attrs);
+	const bool known[] = { both_have(flow, FLOW_HAS_INITIATOR, ct, attrs[0]), all,
+			       both_have(flow, FLOW_HAS_RESPONDER, ct, attrs[2]), all };
 
-	if (both_have(flow, FLOW_HAS_INITIATOR, ct,
-		      is_ipv6 ? ATTR_ORIG_IPV6_SRC : ATTR_ORIG_IPV4_SRC))
-		check_address(&flow->initiator, ct, source, ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV6_SRC);
-	if (both_have(flow, FLOW_HAS_RESPONDER, ct,
-		      is_ipv6 ? ATTR_REPL_IPV6_SRC : ATTR_REPL_IPV4_SRC))
-		check_address(&flow->responder, ct, source, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC);
+	for (int i = 0; i < 4; i++)
+		if (known[i])
+			check_address(addresses[i], ct, source, ipv4_attrs[i], ipv6_attrs[i]);
+}
+
+static void check_ports(const struct flow *flow, const struct nf_conntrack *ct)
+{
+	const uint16_t ports[] = { flow->original.source_port, flow->original.destination_port,
+				   flow->reply.source_port, flow->reply.destination_port };
+
+	for (int i = 0; i < 4 && both_have_all(flow, FLOW_HAS_PORTS, ct, port_attrs); i++)
+		assert_int_equal(ports[i], ntohs(nfct_get_attr_u16(ct, port_attrs[i])));
+}
+
+static void check_zone(const struct flow *flow, const struct nf_conntrack *ct)
+{
+	static const enum nf_conntrack_attr attrs[] = { ATTR_ZONE, ATTR_ORIG_ZONE, ATTR_REPL_ZONE };
+	uint16_t zone = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (nfct_attr_is_set(ct, attrs[i]) > 0)
+			zone = nfct_get_attr_u16(ct, attrs[i]);
+	assert_int_equal(flow->zone, zone);
 }
 
 static enum flow_protocol protocol_of(uint8_t number)
@@ -296,6 +352,8 @@ static void check_agreement(const struct nlmsghdr *m, const struct source *sourc
 		assert_int_equal(nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO), source->family);
 	check_protocol(&flow, ct);
 	check_addresses(&flow, ct, source);
+	check_ports(&flow, ct);
+	check_zone(&flow, ct);
 	if (both_have(&flow, FLOW_HAS_STATUS, ct, ATTR_STATUS))
 		assert_int_equal(flow.status, nfct_get_attr_u32(ct, ATTR_STATUS));
 	if (both_have(&flow, FLOW_HAS_TIMEOUT, ct, ATTR_TIMEOUT))
