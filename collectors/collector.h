@@ -11,7 +11,7 @@
 #include "../exporter/metric.h"
 #include "netlink.h"
 #include "stat_carry.h"
-#include "walk.h"
+#include "survey.h"
 
 #define COLLECTORS_MAX 64 /* a mask of collectors is 64 bits */
 
@@ -31,11 +31,13 @@ struct collector_context {
 	const struct collector_settings *settings;
 	struct netlink netlink;
 	struct stat_carry stat;
-	struct walk walk;
+	struct survey survey;
 	/* Read once at start, while root may read /proc/slabinfo; 0: unknown. */
 	uint64_t entry_size_bytes;
-	/* Of the running scrape, CLOCK_MONOTONIC. */
+	/* Of the running request: CLOCK_MONOTONIC, and enum survey_part that someone in it wants.
+	 */
 	uint64_t deadline_ns;
+	uint32_t survey_parts;
 	/* Of each collector, by its index in the registry. */
 	int last_error[COLLECTORS_MAX];
 	/* Bits of enum collector_notice that stood in the log already. */
@@ -72,6 +74,7 @@ struct collector {
 	bool enabled_by_default;
 	const struct metric_desc *descs;
 	size_t n_descs;
+	uint32_t survey_parts; /* bits of struct survey's parts that it wants */
 	/*
 	 * Emits all samples that could be read. Returns 0, -ENODATA when the kernel has no such
 	 * thing here (module not loaded), or the negative errno of the first thing that failed;

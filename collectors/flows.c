@@ -179,20 +179,21 @@ static void emit_breakdowns(struct exposition *e, const struct flow_counts *coun
 
 static int flows_collect(struct collector_context *ctx, struct exposition *e)
 {
-	const struct walk_result *walk;
-	int r = walk_get(ctx, &walk);
+	const struct survey *survey;
+	int r = survey_get(ctx, ctx->survey_parts, &survey);
 
 	if (r < 0)
 		return r;
-	if (walk->counts.missing && collector_notice_once(ctx, NOTICE_MISSING_ATTRIBUTE))
+	if (survey->counts.missing && collector_notice_once(ctx, NOTICE_MISSING_ATTRIBUTE))
 		log_warn(
 			"This kernel lists flows without attributes that are needed, leaving out "
 			"the breakdowns that need them");
-	emit_breakdowns(e, &walk->counts);
-	exposition_u64(e, &flows_descs[FLOWS_WALK_FLOWS], walk->counts.visited);
-	exposition_u64(e, &flows_descs[FLOWS_WALK_COMPLETE], walk->complete);
-	exposition_double(e, &flows_descs[FLOWS_WALK_DURATION], (double)walk->duration_ns / 1e9);
-	exposition_double(e, &flows_descs[FLOWS_WALK_TIMESTAMP], walk->timestamp_s);
+	emit_breakdowns(e, &survey->counts);
+	exposition_u64(e, &flows_descs[FLOWS_WALK_FLOWS], survey->walk.visited);
+	exposition_u64(e, &flows_descs[FLOWS_WALK_COMPLETE], survey->walk.complete);
+	exposition_double(e, &flows_descs[FLOWS_WALK_DURATION],
+			  (double)survey->walk.duration_ns / 1e9);
+	exposition_double(e, &flows_descs[FLOWS_WALK_TIMESTAMP], survey->walk.timestamp_s);
 	return 0;
 }
 

@@ -29,7 +29,9 @@
 #define WALK_ATTEMPTS 3
 
 struct pass {
-	struct flow_counts counts;
+	const struct walk_consumer *consumers;
+	size_t n;
+	uint64_t visited;
 	struct address_set own;
 	uint64_t limit; /* 0: none */
 	uint64_t deadline_ns;
@@ -40,13 +42,24 @@ enum { PASS_LIMIT_REACHED = 1 };
 static int pass_add(void *ctx, const struct nlmsghdr *message)
 {
 	struct pass *pass = ctx;
+	const struct walk_view view = { .own = &pass->own, .message = message };
 	struct flow flow;
 
-	if (pass->limit && pass->counts.visited == pass->limit)
+	if (pass->limit && pass->visited == pass->limit)
 		return PASS_LIMIT_REACHED;
 	flow_parse(message, &flow);
-	flow_counts_add(&pass->counts, &flow, &pass->own);
+	pass->visited++;
+	for (size_t i = 0; i < pass->n; i++)
+		pass->consumers[i].add(pass->consumers[i].state, &flow, &view);
 	return 0;
+}
+
+static void pass_reset(struct pass *pass)
+{
+	pass->visited = 0;
+	address_set_finish(&pass->own);
+	for (size_t i = 0; i < pass->n; i++)
+		pass->consumers[i].reset(pass->consumers[i].state);
 }
 
 /* 0 where the kernel does not tell. */
@@ -68,8 +81,7 @@ static int pass_run(struct collector_context *ctx, struct pass *pass)
 	uint64_t before;
 	int r;
 
-	pass->counts = (struct flow_counts){ 0 };
-	address_set_finish(&pass->own);
+	pass_reset(pass);
 	r = address_set_fetch(&pass->own, &ctx->netlink, pass->deadline_ns);
 	if (r < 0)
 		return r;
@@ -101,71 +113,50 @@ static double realtime_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Turns what a pass gave into a result. r is pass_run()'s value. */
-static void walk_finish(struct walk *walk, const struct pass *pass, int r, uint64_t entries,
-			uint64_t started_ns)
-{
-	struct walk_result *result = &walk->result;
-
-	walk->finished_ns = clock_monotonic_ns();
-	result->counts = pass->counts;
-	result->complete = r == 0;
-	walk->cut_after_ns = r == -ETIME ? pass->deadline_ns - started_ns : 0;
-	result->duration_ns = walk->finished_ns - started_ns;
-	result->timestamp_s = realtime_s();
-	if (!result->complete && entries > result->counts.visited)
-		flow_counts_scale(&result->counts, entries);
-}
-
-/* Three quarters of the time that is left: the collectors behind the walk want to answer too. */
-static uint64_t walk_deadline(uint64_t now_ns, uint64_t deadline_ns)
+/* Three quarters of the time that is left. */
+uint64_t walk_deadline(uint64_t now_ns, uint64_t deadline_ns)
 {
 	return deadline_ns > now_ns ? now_ns + (deadline_ns - now_ns) / 4 * 3 : deadline_ns;
 }
 
-static int walk_run(struct collector_context *ctx)
+/* r is pass_run()'s value. */
+static void summarize(const struct pass *pass, int r, uint64_t started_ns, uint64_t entries,
+		      struct walk_summary *ret)
+{
+	const uint64_t finished_ns = clock_monotonic_ns();
+
+	*ret = (struct walk_summary){
+		.visited = pass->visited,
+		.entries = entries,
+		.complete = r == 0,
+		.cut = r == -ETIME,
+		.available_ns = pass->deadline_ns > started_ns ? pass->deadline_ns - started_ns : 0,
+		.duration_ns = finished_ns - started_ns,
+		.finished_ns = finished_ns,
+		.timestamp_s = realtime_s(),
+	};
+}
+
+int walk_run(struct collector_context *ctx, const struct walk_consumer *consumers, size_t n,
+	     struct walk_summary *ret)
 {
 	const uint64_t started_ns = clock_monotonic_ns();
-	struct pass pass = { .limit = ctx->settings->flows_limit };
+	struct pass pass = { .consumers = consumers, .n = n, .limit = ctx->settings->flows_limit };
 	struct table_stats stats = { 0 };
 	int r = table_stats_fetch(ctx, &stats);
 
 	if (r < 0)
 		return r;
+	pass_reset(&pass);
 	pass.deadline_ns = walk_deadline(started_ns, ctx->deadline_ns);
 	if (!stats.has_entries || stats.entries > 0)
 		r = pass_run_retrying(ctx, &pass);
-	if (r >= 0 || pass.counts.visited > 0) {
-		walk_finish(&ctx->walk, &pass, r, stats.entries, started_ns);
+	if (r >= 0 || pass.visited > 0) {
+		summarize(&pass, r, started_ns, stats.entries, ret);
 		if (r < 0)
 			log_debug("Walk incomplete", "err", errno_text(r));
 		r = 0;
 	}
 	address_set_finish(&pass.own);
 	return r;
-}
-
-/* A scrape in a hurry must not leave its small sample to those who have time. */
-static bool is_reusable(const struct walk *walk, uint64_t min_interval_ns, uint64_t deadline_ns)
-{
-	const uint64_t now_ns = clock_monotonic_ns();
-
-	if (walk->finished_ns == 0 || now_ns - walk->finished_ns >= min_interval_ns)
-		return false;
-	return walk->cut_after_ns == 0 ||
-	       walk_deadline(now_ns, deadline_ns) < now_ns + 2 * walk->cut_after_ns;
-}
-
-int walk_get(struct collector_context *ctx, const struct walk_result **ret)
-{
-	struct walk *walk = &ctx->walk;
-
-	if (!is_reusable(walk, ctx->settings->flows_min_interval_ns, ctx->deadline_ns)) {
-		int r = walk_run(ctx);
-
-		if (r < 0)
-			return r;
-	}
-	*ret = &walk->result;
-	return 0;
 }

@@ -8,30 +8,45 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "flow_counts.h"
+#include "flow.h"
 
-struct walk_result {
-	struct flow_counts counts; /* scaled to the table when the walk is not complete */
-	bool complete;		   /* every flow was read, from one hash table */
-	uint64_t duration_ns;
-	double timestamp_s; /* CLOCK_REALTIME at its end */
+/* What a consumer may look at beside the flow; valid during the call. */
+struct walk_view {
+	const struct address_set *own;
+	const struct nlmsghdr *message; /* the flow as the kernel wrote it */
 };
 
-/* The last walk; zeroed memory is "none yet". */
-struct walk {
-	struct walk_result result;
-	uint64_t finished_ns;  /* CLOCK_MONOTONIC; 0: no result */
-	uint64_t cut_after_ns; /* the time it had when its deadline cut it short; 0: it was not */
+/* One who wants flows. Keeps nothing per flow beyond a named bound. */
+struct walk_consumer {
+	/* Forgets all: before each attempt of the walk. */
+	void (*reset)(void *state);
+	void (*add)(void *state, const struct flow *flow, const struct walk_view *view);
+	void *state;
+};
+
+struct walk_summary {
+	uint64_t visited;      /* flows read */
+	uint64_t entries;      /* in the table when it began; 0: unknown or none */
+	bool complete;	       /* every flow was read, from one hash table */
+	bool cut;	       /* its deadline ended it */
+	uint64_t available_ns; /* the time it had */
+	uint64_t duration_ns;
+	uint64_t finished_ns; /* CLOCK_MONOTONIC */
+	double timestamp_s;   /* CLOCK_REALTIME at its end */
 };
 
 struct collector_context;
 
+/* When a walk that begins now must end: the others of the same request want to answer too. */
+uint64_t walk_deadline(uint64_t now_ns, uint64_t deadline_ns);
+
 /*
- * Gives the last walk if it is younger than the minimum interval, else makes a new one; also when
- * the last one was cut short by a deadline and there is much more time now. *ret points into ctx
- * and holds until the next call. Returns 0 or a negative errno: -EPERM without CAP_NET_ADMIN,
- * -ENODATA without conntrack, or what kept the walk from reading even one flow.
+ * Walks over the table and gives every flow to every consumer; ctx->deadline_ns and the settings
+ * bound it. Returns 0 when something was read or nothing is there, or a negative errno: -EPERM
+ * without CAP_NET_ADMIN, -ENODATA without conntrack, or what kept it from reading even one flow.
  */
-int walk_get(struct collector_context *ctx, const struct walk_result **ret);
+int walk_run(struct collector_context *ctx, const struct walk_consumer *consumers, size_t n,
+	     struct walk_summary *ret);

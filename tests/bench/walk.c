@@ -29,8 +29,8 @@ static int run_floor(struct collector_context *ctx, uint64_t *ret_flows)
 
 static int run_walk(struct collector_context *ctx, uint64_t *ret_flows)
 {
-	const struct walk_result *result;
-	int r = walk_get(ctx, &result);
+	const struct survey *result;
+	int r = survey_get(ctx, 0, &result);
 
 	if (r == 0)
 		*ret_flows = result->counts.visited;

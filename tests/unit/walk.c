@@ -107,21 +107,21 @@ static void walk(const struct attempt *attempts, int n, uint64_t limit, struct e
 	const struct collector_settings settings = { .procfs = script.procfs,
 						     .flows_limit = limit };
 	struct collector_context ctx = { .settings = &settings };
-	const struct walk_result *result = NULL;
+	const struct survey *result = NULL;
 
 	memcpy(script.attempts, attempts, (size_t)n * sizeof(*attempts));
 	script.n = n;
 	script.at = 0;
 	write_setting("nf_conntrack_buckets", 1024);
 	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
-	assert_int_equal(walk_get(&ctx, &result), expect.value);
+	assert_int_equal(survey_get(&ctx, 0, &result), expect.value);
 	assert_int_equal(script.at, expect.attempts);
 	if (expect.value < 0) {
 		assert_null(result);
 		return;
 	}
 	assert_int_equal(result->counts.visited, expect.visited);
-	assert_int_equal(result->complete, expect.complete);
+	assert_int_equal(result->walk.complete, expect.complete);
 }
 
 #define WALK(limit, want, ...)                                                              \
@@ -191,7 +191,7 @@ static void test_a_young_walk_is_reused(_unused_ void **state)
 	struct collector_settings settings = { .procfs = script.procfs,
 					       .flows_min_interval_ns = 60 * NSEC_PER_SEC };
 	struct collector_context ctx = { .settings = &settings };
-	const struct walk_result *result;
+	const struct survey *result;
 
 	script.attempts[0] = (struct attempt){ 10, 0, 0 };
 	script.attempts[1] = (struct attempt){ 20, 0, 0 };
@@ -199,11 +199,11 @@ static void test_a_young_walk_is_reused(_unused_ void **state)
 	script.at = 0;
 	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(walk_get(&ctx, &result), 0);
+		assert_int_equal(survey_get(&ctx, 0, &result), 0);
 		assert_int_equal(result->counts.visited, 10);
 	}
 	settings.flows_min_interval_ns = 0;
-	assert_int_equal(walk_get(&ctx, &result), 0);
+	assert_int_equal(survey_get(&ctx, 0, &result), 0);
 	assert_int_equal(result->counts.visited, 20);
 }
 
@@ -213,7 +213,7 @@ static void test_a_walk_cut_short_is_not_for_the_patient(_unused_ void **state)
 	struct collector_settings settings = { .procfs = script.procfs,
 					       .flows_min_interval_ns = 60 * NSEC_PER_SEC };
 	struct collector_context ctx = { .settings = &settings };
-	const struct walk_result *result;
+	const struct survey *result;
 
 	script.attempts[0] = (struct attempt){ 10, -ETIME, 0 };
 	script.attempts[1] = (struct attempt){ 100, 0, 0 };
@@ -221,15 +221,15 @@ static void test_a_walk_cut_short_is_not_for_the_patient(_unused_ void **state)
 	script.at = 0;
 	for (int i = 0; i < 2; i++) {
 		ctx.deadline_ns = clock_monotonic_ns() + NSEC_PER_SEC;
-		assert_int_equal(walk_get(&ctx, &result), 0);
+		assert_int_equal(survey_get(&ctx, 0, &result), 0);
 		assert_int_equal(result->counts.visited, 10);
 	}
 	ctx.deadline_ns = clock_monotonic_ns() + 3 * NSEC_PER_SEC;
-	assert_int_equal(walk_get(&ctx, &result), 0);
+	assert_int_equal(survey_get(&ctx, 0, &result), 0);
 	assert_int_equal(result->counts.visited, 100);
-	assert_true(result->complete);
+	assert_true(result->walk.complete);
 	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
-	assert_int_equal(walk_get(&ctx, &result), 0);
+	assert_int_equal(survey_get(&ctx, 0, &result), 0);
 	assert_int_equal(result->counts.visited, 100);
 }
 
