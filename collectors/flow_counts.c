@@ -71,11 +71,19 @@ static uint32_t wanted(const struct flow *flow)
 	return bits;
 }
 
+static void add_established(struct flow_counts *counts, const struct flow *flow)
+{
+	const uint32_t hours = flow->timeout_s / 3600;
+
+	counts->established_hours_left[hours < N_FLOW_HOURS_LEFT ? hours : N_FLOW_HOURS_LEFT - 1]++;
+}
+
 void flow_counts_add(struct flow_counts *counts, const struct flow *flow,
 		     const struct address_set *own)
 {
 	const uint32_t protocol = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL;
 	const uint32_t ends = FLOW_HAS_INITIATOR | FLOW_HAS_RESPONDER;
+	const uint32_t established = FLOW_HAS_PROTOCOL | FLOW_HAS_TCP_STATE;
 
 	counts->visited++;
 	counts->missing |= wanted(flow) & ~flow->has;
@@ -88,8 +96,13 @@ void flow_counts_add(struct flow_counts *counts, const struct flow *flow,
 		add_status(counts, flow);
 	if ((flow->has & ends) == ends)
 		counts->by_path[flow_path(&flow->original.source, &flow->reply.source, own)]++;
-	for (int i = 0; flow->has & FLOW_HAS_TIMEOUT && i < N_FLOW_EXPIRIES; i++)
+	if (!(flow->has & FLOW_HAS_TIMEOUT))
+		return;
+	for (int i = 0; i < N_FLOW_EXPIRIES; i++)
 		counts->expiring[i] += flow->timeout_s <= flow_expiry_limits_s[i];
+	if ((flow->has & established) == established && flow->protocol == FLOW_TCP &&
+	    flow->tcp_state == FLOW_TCP_ESTABLISHED)
+		add_established(counts, flow);
 }
 
 /*
@@ -114,7 +127,7 @@ static uint64_t sum(const uint64_t *values, size_t n)
  * Scales running sums and takes their differences: the parts then add up to exactly to, each within
  * 1 of its share.
  */
-static void scale_parts(uint64_t *values, size_t n, uint64_t to)
+void flow_counts_scale_parts(uint64_t *values, size_t n, uint64_t to)
 {
 	uint64_t from = sum(values, n), seen = 0, given = 0;
 
@@ -133,18 +146,22 @@ void flow_counts_scale(struct flow_counts *counts, uint64_t entries)
 
 	if (visited == 0)
 		return;
-	scale_parts(&counts->by_protocol[0][0], N_FLOW_FAMILIES * N_FLOW_PROTOCOLS, entries);
+	flow_counts_scale_parts(&counts->by_protocol[0][0], N_FLOW_FAMILIES * N_FLOW_PROTOCOLS,
+				entries);
 	for (int family = 0; family < N_FLOW_FAMILIES; family++)
-		scale_parts(counts->by_tcp_state[family], N_FLOW_TCP_STATES,
-			    counts->by_protocol[family][FLOW_TCP]);
+		flow_counts_scale_parts(counts->by_tcp_state[family], N_FLOW_TCP_STATES,
+					counts->by_protocol[family][FLOW_TCP]);
 	for (int protocol = 0; protocol < N_FLOW_PROTOCOLS; protocol++)
-		scale_parts(counts->by_reply[protocol], N_FLOW_REPLIES,
-			    counts->by_protocol[FLOW_IPV4][protocol] +
-				    counts->by_protocol[FLOW_IPV6][protocol]);
-	scale_parts(counts->by_path, N_FLOW_PATHS, entries);
-	scale_parts(counts->by_nat, N_FLOW_NATS, entries);
+		flow_counts_scale_parts(counts->by_reply[protocol], N_FLOW_REPLIES,
+					counts->by_protocol[FLOW_IPV4][protocol] +
+						counts->by_protocol[FLOW_IPV6][protocol]);
+	flow_counts_scale_parts(counts->by_path, N_FLOW_PATHS, entries);
+	flow_counts_scale_parts(counts->by_nat, N_FLOW_NATS, entries);
 	for (int i = 0; i < N_FLOW_OFFLOADS; i++)
 		counts->offloaded[i] = scale(counts->offloaded[i], visited, entries);
 	for (int i = 0; i < N_FLOW_EXPIRIES; i++)
 		counts->expiring[i] = scale(counts->expiring[i], visited, entries);
+	flow_counts_scale_parts(
+		counts->established_hours_left, N_FLOW_HOURS_LEFT,
+		scale(sum(counts->established_hours_left, N_FLOW_HOURS_LEFT), visited, entries));
 }

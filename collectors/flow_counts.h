@@ -41,6 +41,12 @@ enum flow_offload {
 enum { N_FLOW_EXPIRIES = 5 };
 extern const uint32_t flow_expiry_limits_s[N_FLOW_EXPIRIES];
 
+/*
+ * ESTABLISHED TCP flows by the whole hours they have left, the last all that have longer. Their
+ * default timeout is the 120 hours of nf_conntrack_tcp_timeout_established.
+ */
+enum { N_FLOW_HOURS_LEFT = 121 };
+
 struct flow_counts {
 	uint64_t visited;
 	uint32_t missing; /* enum flow_has: what at least one visited flow lacked, so that its
@@ -52,6 +58,7 @@ struct flow_counts {
 	uint64_t by_nat[N_FLOW_NATS];
 	uint64_t offloaded[N_FLOW_OFFLOADS];
 	uint64_t expiring[N_FLOW_EXPIRIES]; /* cumulative */
+	uint64_t established_hours_left[N_FLOW_HOURS_LEFT];
 };
 
 /* inbound, outbound, loopback or forwarded, by which end is an address of this host. */
@@ -68,3 +75,9 @@ void flow_counts_add(struct flow_counts *counts, const struct flow *flow,
  * nothing when nothing was visited.
  */
 void flow_counts_scale(struct flow_counts *counts, uint64_t entries);
+
+/*
+ * Scales n counts so that they add up to exactly to, each within 1 of its share; all zeros stay
+ * zeros.
+ */
+void flow_counts_scale_parts(uint64_t *values, size_t n, uint64_t to);

@@ -22,25 +22,6 @@ enum flows_metric {
 	N_FLOWS_METRICS,
 };
 
-static const char *const tcp_states[N_FLOW_TCP_STATES] = {
-	[FLOW_TCP_NONE] = "none",	    [FLOW_TCP_SYN_SENT] = "syn_sent",
-	[FLOW_TCP_SYN_RECV] = "syn_recv",   [FLOW_TCP_ESTABLISHED] = "established",
-	[FLOW_TCP_FIN_WAIT] = "fin_wait",   [FLOW_TCP_CLOSE_WAIT] = "close_wait",
-	[FLOW_TCP_LAST_ACK] = "last_ack",   [FLOW_TCP_TIME_WAIT] = "time_wait",
-	[FLOW_TCP_CLOSE] = "close",	    [FLOW_TCP_SYN_SENT2] = "syn_sent2",
-	[FLOW_TCP_OFFLOADED] = "offloaded",
-};
-static const char *const replies[N_FLOW_REPLIES] = {
-	[FLOW_UNREPLIED] = "unreplied",
-	[FLOW_REPLIED] = "replied",
-	[FLOW_ASSURED] = "assured",
-};
-static const char *const paths[N_FLOW_PATHS] = {
-	[FLOW_INBOUND] = "inbound",
-	[FLOW_OUTBOUND] = "outbound",
-	[FLOW_LOOPBACK] = "loopback",
-	[FLOW_FORWARDED] = "forwarded",
-};
 static const char *const nats[N_FLOW_NATS] = {
 	[FLOW_NAT_NONE] = "none",
 	[FLOW_NAT_SOURCE] = "source",
@@ -55,9 +36,7 @@ static const char *const expiries[] = { "10s", "1m", "10m", "1h", "1d" };
 
 static_assert(ARRAY_SIZE(expiries) == N_FLOW_EXPIRIES, "one label value for each limit");
 
-static const struct label_set label_tcp_state = LABEL_SET("state", tcp_states);
-static const struct label_set label_reply = LABEL_SET("reply", replies);
-static const struct label_set label_path = LABEL_SET("path", paths);
+static const struct label_set label_tcp_state = LABEL_SET("state", tcp_state_names);
 static const struct label_set label_nat = LABEL_SET("nat", nats);
 static const struct label_set label_to = LABEL_SET("to", offloads);
 static const struct label_set label_within = LABEL_SET("within", expiries);

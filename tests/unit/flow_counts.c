@@ -95,6 +95,7 @@ static void a_whole_tcp_flow_in_every_breakdown(void **state)
 		.by_reply = { [FLOW_TCP] = { [FLOW_ASSURED] = 1 } },
 		.by_path = { [FLOW_INBOUND] = 1 },
 		.by_nat = { [FLOW_NAT_DESTINATION] = 1 },
+		.established_hours_left = { [119] = 1 },
 	};
 	struct flow flow = tcp_flow(FLOW_IPV6, FLOW_TCP_ESTABLISHED);
 
@@ -232,6 +233,34 @@ static void expiry_at_the_limits(void **state)
 	}
 }
 
+/* Only ESTABLISHED TCP flows that tell their timeout. */
+static void hours_left_of_established_flows(void **state)
+{
+	static const struct {
+		uint32_t timeout_s;
+		size_t hours;
+	} cases[] = {
+		{ 0, 0 },	 { 3599, 0 },	  { 3600, 1 },	   { 86399, 23 },
+		{ 431999, 119 }, { 432000, 120 }, { 435600, 120 }, { UINT32_MAX, 120 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct flow_counts counts = { 0 };
+		struct flow flow = tcp_flow(FLOW_IPV4, FLOW_TCP_ESTABLISHED);
+
+		flow.timeout_s = cases[i].timeout_s;
+		flow_counts_add(&counts, &flow, *state);
+		flow.has &= ~FLOW_HAS_TIMEOUT;
+		flow_counts_add(&counts, &flow, *state);
+		flow = tcp_flow(FLOW_IPV4, FLOW_TCP_TIME_WAIT);
+		flow.timeout_s = cases[i].timeout_s;
+		flow_counts_add(&counts, &flow, *state);
+		for (size_t hours = 0; hours < N_FLOW_HOURS_LEFT; hours++)
+			assert_int_equal(counts.established_hours_left[hours],
+					 hours == cases[i].hours);
+	}
+}
+
 static uint64_t sum(const uint64_t *values, size_t n)
 {
 	uint64_t total = 0;
@@ -314,6 +343,7 @@ int main(void)
 		own_test(address_translation),
 		own_test(offload),
 		own_test(expiry_at_the_limits),
+		own_test(hours_left_of_established_flows),
 		own_test(a_missing_bit_is_noted_and_its_breakdowns_left),
 		own_test(what_a_flow_need_not_have),
 	};

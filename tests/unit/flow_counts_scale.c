@@ -87,6 +87,8 @@ static void check_scaled(const struct flow_counts *before, uint64_t entries)
 	check_shares(before->by_nat, after.by_nat, N_FLOW_NATS, factor, 1.001);
 	check_shares(before->offloaded, after.offloaded, N_FLOW_OFFLOADS, factor, 0.501);
 	check_shares(before->expiring, after.expiring, N_FLOW_EXPIRIES, factor, 0.501);
+	check_shares(before->established_hours_left, after.established_hours_left,
+		     N_FLOW_HOURS_LEFT, factor, 1.501);
 }
 
 static void scaled_samples_of_random_tables(void **state)
