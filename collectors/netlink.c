@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "netlink.h"
+#include "netlink_lookup.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
@@ -24,8 +25,6 @@
  * it.
  */
 #define RECEIVE_TIMEOUT_S 2
-/* Room for the largest family header, sock_diag's. */
-#define PAYLOAD_MAX 128
 
 const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES] = {
 	[NETLINK_CONNTRACK_STATS] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET_STATS),
@@ -35,6 +34,11 @@ const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES] = {
 	[NETLINK_CONNTRACK_FLOWS] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET), DUMP },
 	[NETLINK_ADDRESSES] = { NETLINK_ROUTE, RTM_GETADDR, DUMP },
 	[NETLINK_SOCKETS] = { NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, DUMP },
+	[NETLINK_FLOW_LOOKUP] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET),
+				  NLM_F_REQUEST },
+	[NETLINK_NFT_TABLES] = { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
+				 DUMP },
+	[NETLINK_SOCKET_LOOKUP] = { NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST },
 };
 
 void netlink_init(struct netlink *nl)
@@ -77,16 +81,23 @@ static int netlink_open(struct netlink *nl, enum netlink_query query)
 	return 0;
 }
 
-static int netlink_send(struct netlink *nl, enum netlink_query query, const void *payload,
-			size_t payload_len)
+/* Writes the header of the next question at at. */
+static struct nlmsghdr *put_header(struct netlink *nl, enum netlink_query query, char *at)
 {
-	char request[MNL_ALIGN(sizeof(struct nlmsghdr)) + PAYLOAD_MAX] = { 0 };
-	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
+	struct nlmsghdr *header = mnl_nlmsg_put_header(at);
 
-	assert(payload_len <= PAYLOAD_MAX);
 	header->nlmsg_type = netlink_queries[query].type;
 	header->nlmsg_flags = netlink_queries[query].flags;
 	header->nlmsg_seq = ++nl->sequence;
+	return header;
+}
+
+static int netlink_send(struct netlink *nl, enum netlink_query query, const void *payload,
+			size_t payload_len)
+{
+	struct nlmsghdr *header = put_header(nl, query, nl->batch);
+
+	assert(payload_len <= NETLINK_PAYLOAD_MAX);
 	memcpy(mnl_nlmsg_put_extra_header(header, payload_len), payload, payload_len);
 	if (mnl_socket_sendto(nl->sockets[query], header, header->nlmsg_len) < 0)
 		return -errno;
@@ -150,23 +161,34 @@ static int handle_buffer(struct netlink *nl, size_t len, netlink_message_fn fn, 
 	return ANSWER_GOES_ON;
 }
 
-/* Reads until the answer ends. */
-static int netlink_receive(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns,
-			   netlink_message_fn fn, void *ctx)
+/* Waits for the next bytes. Returns how many, or a negative errno. */
+static ssize_t receive_buffer(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns)
 {
 	ssize_t n;
-	int value = 0;
 
-	for (;;) {
+	do {
 		if (clock_monotonic_ns() >= deadline_ns)
 			return -ETIME;
 		if (nl->cancelled && *nl->cancelled)
 			return -ECANCELED;
 		n = mnl_socket_recvfrom(nl->sockets[query], nl->buffer, sizeof(nl->buffer));
-		if (n < 0 && errno == EINTR)
-			continue;
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? -ETIME : -errno;
+	return n;
+}
+
+/* Reads until the answer ends. */
+static int netlink_receive(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns,
+			   netlink_message_fn fn, void *ctx)
+{
+	int value = 0;
+
+	for (;;) {
+		ssize_t n = receive_buffer(nl, query, deadline_ns);
+
 		if (n < 0)
-			return errno == EAGAIN ? -ETIME : -errno;
+			return (int)n;
 		if (handle_buffer(nl, (size_t)n, fn, ctx, &value) == ANSWER_ENDED)
 			return value;
 	}
@@ -192,4 +214,91 @@ int netlink_query_conntrack(struct netlink *nl, enum netlink_query query, uint64
 	const struct nfgenmsg all = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
 
 	return netlink_query(nl, query, &all, sizeof(all), deadline_ns, fn, ctx);
+}
+
+/* Puts questions first to first + n - 1 into one message. Returns its length. */
+static size_t build_batch(struct netlink *nl, enum netlink_query query, size_t first, size_t n,
+			  const struct netlink_lookup *lookup)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct nlmsghdr *header = put_header(nl, query, nl->batch + length);
+		char payload[NETLINK_PAYLOAD_MAX] __attribute__((aligned(8)));
+		size_t payload_len = lookup->build(lookup->ctx, first + i, payload);
+
+		assert(payload_len <= sizeof(payload));
+		memcpy(mnl_nlmsg_put_extra_header(header, payload_len), payload, payload_len);
+		length += NLMSG_ALIGN((size_t)header->nlmsg_len);
+	}
+	return length;
+}
+
+/*
+ * Hands out the answers in a received buffer. Returns how many there were, or -EPERM: nfnetlink
+ * refuses a whole batch with one error, which bears the number of the first question
+ * (nfnetlink_rcv() in net/netfilter/nfnetlink.c).
+ */
+static int handle_answers(struct netlink *nl, size_t len, uint32_t first_sequence, size_t first,
+			  size_t n, const struct netlink_lookup *lookup)
+{
+	const char *at = nl->buffer;
+	const struct nlmsghdr *message;
+	int answers = 0;
+
+	while ((message = next_message(&at, &len))) {
+		const uint32_t i = message->nlmsg_seq - first_sequence;
+
+		if (i >= n)
+			continue;
+		if (message->nlmsg_type == NLMSG_ERROR && control_error(message) == -EPERM)
+			return -EPERM;
+		if (message->nlmsg_type == NLMSG_ERROR)
+			lookup->answer(lookup->ctx, first + i, control_error(message), NULL);
+		else if (message->nlmsg_type >= NLMSG_MIN_TYPE)
+			lookup->answer(lookup->ctx, first + i, 0, message);
+		else
+			continue;
+		answers++;
+	}
+	return answers;
+}
+
+static int lookup_batch(struct netlink *nl, enum netlink_query query, size_t first, size_t n,
+			const struct netlink_lookup *lookup, uint64_t deadline_ns)
+{
+	const uint32_t first_sequence = nl->sequence + 1;
+	size_t length = build_batch(nl, query, first, n, lookup), answers = 0;
+	int r;
+
+	if (mnl_socket_sendto(nl->sockets[query], nl->batch, length) < 0)
+		return -errno;
+	while (answers < n) {
+		ssize_t len = receive_buffer(nl, query, deadline_ns);
+
+		if (len < 0)
+			return (int)len;
+		r = handle_answers(nl, (size_t)len, first_sequence, first, n, lookup);
+		if (r < 0)
+			return r;
+		answers += (size_t)r;
+	}
+	return 0;
+}
+
+int netlink_lookup(struct netlink *nl, enum netlink_query query, size_t n,
+		   const struct netlink_lookup *lookup, uint64_t deadline_ns)
+{
+	int r = netlink_open(nl, query);
+
+	for (size_t first = 0; r == 0 && first < n; first += NETLINK_BATCH_MAX) {
+		size_t left = n - first;
+
+		r = lookup_batch(nl, query, first,
+				 left < NETLINK_BATCH_MAX ? left : NETLINK_BATCH_MAX, lookup,
+				 deadline_ns);
+	}
+	if (r != 0)
+		netlink_close(nl, query);
+	return r;
 }

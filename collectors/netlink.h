@@ -29,6 +29,9 @@ enum netlink_query {
 	NETLINK_CONNTRACK_FLOWS,
 	NETLINK_ADDRESSES,
 	NETLINK_SOCKETS,
+	NETLINK_FLOW_LOOKUP,   /* one flow by a tuple of either direction */
+	NETLINK_SOCKET_LOOKUP, /* one socket by its addresses, ports and cookie */
+	NETLINK_NFT_TABLES,
 	N_NETLINK_QUERIES,
 };
 
@@ -47,6 +50,16 @@ extern const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES];
  */
 #define NETLINK_BUFFER_SIZE 32768
 
+/*
+ * Lookups that travel in one message. The kernel puts each answer into the socket's receive buffer
+ * before it reads the next question, and charges some 1 to 4 KiB for it: as many fit into the
+ * default of 208 KiB (net.core.rmem_default).
+ */
+#define NETLINK_BATCH_MAX 32
+/* Room for the largest family header and the attributes of a tuple. */
+#define NETLINK_PAYLOAD_MAX 256
+#define NETLINK_BATCH_SIZE (NETLINK_BATCH_MAX * (16 + NETLINK_PAYLOAD_MAX))
+
 struct mnl_socket;
 
 struct netlink {
@@ -54,6 +67,7 @@ struct netlink {
 	uint32_t sequence;
 	const volatile sig_atomic_t *cancelled; /* NULL, or what ends a query when it is not 0 */
 	char buffer[NETLINK_BUFFER_SIZE] __attribute__((aligned(8)));
+	char batch[NETLINK_BATCH_SIZE] __attribute__((aligned(8)));
 };
 
 /*
@@ -75,7 +89,8 @@ int netlink_query(struct netlink *nl, enum netlink_query query, const void *payl
 		  size_t payload_len, uint64_t deadline_ns, netlink_message_fn fn, void *ctx);
 
 /*
- * As netlink_query() for the conntrack queries, whose payload is a struct nfgenmsg of all families.
+ * As netlink_query() for conntrack and nftables, whose payload is a struct nfgenmsg of all
+ * families.
  */
 int netlink_query_conntrack(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns,
 			    netlink_message_fn fn, void *ctx);

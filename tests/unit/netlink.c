@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
@@ -19,6 +20,7 @@ static const struct {
 	{ NETLINK_NETFILTER, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET },
 	{ NETLINK_NETFILTER, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS },
 	{ NETLINK_NETFILTER, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS_CPU },
+	{ NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE },
 	{ NETLINK_ROUTE, RTM_GETADDR },
 	{ NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY },
 };
@@ -61,8 +63,26 @@ static void no_query_has_another_flag(_unused_ void **state)
 		/* A dump is both bits; one alone means something else. */
 		assert_true((flags & NLM_F_DUMP) == NLM_F_DUMP || (flags & NLM_F_DUMP) == 0);
 		/* Its end would not be seen otherwise. */
-		assert_true(flags & (NLM_F_DUMP | NLM_F_ACK));
+		if (i != NETLINK_FLOW_LOOKUP && i != NETLINK_SOCKET_LOOKUP)
+			assert_true(flags & (NLM_F_DUMP | NLM_F_ACK));
 	}
+}
+
+/*
+ * One answer each: a dump would give all, an acknowledgement a second answer. NLM_F_ROOT and its
+ * like are NLM_F_REPLACE and its like in a message that changes something.
+ */
+static void a_lookup_is_a_bare_request(_unused_ void **state)
+{
+	static const enum netlink_query lookups[] = { NETLINK_FLOW_LOOKUP, NETLINK_SOCKET_LOOKUP };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lookups); i++)
+		assert_int_equal(netlink_queries[lookups[i]].flags, NLM_F_REQUEST);
+	assert_int_equal(netlink_queries[NETLINK_FLOW_LOOKUP].bus, NETLINK_NETFILTER);
+	assert_int_equal(netlink_queries[NETLINK_FLOW_LOOKUP].type,
+			 NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET);
+	assert_int_equal(netlink_queries[NETLINK_SOCKET_LOOKUP].bus, NETLINK_SOCK_DIAG);
+	assert_int_equal(netlink_queries[NETLINK_SOCKET_LOOKUP].type, SOCK_DIAG_BY_FAMILY);
 }
 
 int main(void)
@@ -71,6 +91,7 @@ int main(void)
 		cmocka_unit_test(every_query_is_a_question),
 		cmocka_unit_test(no_query_has_the_number_of_a_change),
 		cmocka_unit_test(no_query_has_another_flag),
+		cmocka_unit_test(a_lookup_is_a_bare_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,13 +8,11 @@
 #include "unit.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "../../collectors/netlink.h"
-#include "../../exporter/util.h"
+#include "mnl_socket.h"
 
 #define DATA_TYPE (NFNL_SUBSYS_CTNETLINK << 8)
 #define STEPS_MAX 8
@@ -34,51 +32,7 @@ static struct {
 	struct step steps[STEPS_MAX];
 	size_t n, at;
 	uint32_t sequence;
-	int opened, closed;
 } script;
-
-/* The functions the linker puts in place of libmnl's. */
-struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags);
-int __wrap_mnl_socket_bind(struct mnl_socket *socket, unsigned int groups, pid_t pid);
-int __wrap_mnl_socket_get_fd(const struct mnl_socket *socket);
-int __wrap_mnl_socket_close(struct mnl_socket *socket);
-ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *request, size_t len);
-ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buffer, size_t size);
-int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
-
-struct mnl_socket *__wrap_mnl_socket_open2(int bus, int flags)
-{
-	assert_int_equal(bus, NETLINK_NETFILTER);
-	assert_int_equal(flags, SOCK_CLOEXEC);
-	script.opened++;
-	return (struct mnl_socket *)(void *)&script;
-}
-
-int __wrap_mnl_socket_bind(_unused_ struct mnl_socket *socket, unsigned int groups, pid_t pid)
-{
-	assert_int_equal(groups, 0);
-	assert_int_equal(pid, MNL_SOCKET_AUTOPID);
-	return 0;
-}
-
-int __wrap_mnl_socket_get_fd(_unused_ const struct mnl_socket *socket)
-{
-	return -1;
-}
-
-int __wrap_setsockopt(int fd, _unused_ int level, int name, _unused_ const void *value,
-		      _unused_ socklen_t len)
-{
-	assert_int_equal(fd, -1);
-	assert_int_equal(name, SO_RCVTIMEO);
-	return 0;
-}
-
-int __wrap_mnl_socket_close(_unused_ struct mnl_socket *socket)
-{
-	script.closed++;
-	return 0;
-}
 
 ssize_t __wrap_mnl_socket_sendto(_unused_ const struct mnl_socket *socket, const void *request,
 				 size_t len)
@@ -110,6 +64,12 @@ ssize_t __wrap_mnl_socket_recvfrom(_unused_ const struct mnl_socket *socket, voi
 	return step->cut_to ? (ssize_t)step->cut_to : (ssize_t)header->nlmsg_len;
 }
 
+static void reset(void)
+{
+	memset(&script, 0, sizeof(script));
+	memset(&mnl_sockets, 0, sizeof(mnl_sockets));
+}
+
 static int count(void *ctx, const struct nlmsghdr *message)
 {
 	int payload;
@@ -127,7 +87,7 @@ static void play(const struct step *steps, size_t n, int expect, int expect_mess
 	int messages = 0;
 
 	netlink_init(&nl);
-	memset(&script, 0, sizeof(script));
+	reset();
 	memcpy(script.steps, steps, n * sizeof(*steps));
 	script.n = n;
 	assert_int_equal(netlink_query_conntrack(&nl, NETLINK_CONNTRACK_FLOWS,
@@ -136,10 +96,10 @@ static void play(const struct step *steps, size_t n, int expect, int expect_mess
 			 expect);
 	assert_int_equal(messages, expect_messages);
 	assert_int_equal(script.at, n);
-	assert_int_equal(script.opened, 1);
-	assert_int_equal(script.closed, expect == 0 ? 0 : 1);
+	assert_int_equal(mnl_sockets.opened, 1);
+	assert_int_equal(mnl_sockets.closed, expect == 0 ? 0 : 1);
 	netlink_finish(&nl);
-	assert_int_equal(script.closed, 1);
+	assert_int_equal(mnl_sockets.closed, 1);
 }
 
 #define PLAY(expect, messages, ...)                               \
@@ -213,12 +173,12 @@ static void test_deadline_that_has_passed(_unused_ void **state)
 	int messages = 0;
 
 	netlink_init(&nl);
-	memset(&script, 0, sizeof(script));
+	reset();
 	assert_int_equal(netlink_query_conntrack(&nl, NETLINK_CONNTRACK_FLOWS, clock_monotonic_ns(),
 						 count, &messages),
 			 -ETIME);
 	assert_int_equal(script.at, 0);
-	assert_int_equal(script.closed, 1);
+	assert_int_equal(mnl_sockets.closed, 1);
 }
 
 static void test_cancelled(_unused_ void **state)
@@ -229,12 +189,12 @@ static void test_cancelled(_unused_ void **state)
 
 	netlink_init(&nl);
 	nl.cancelled = &cancelled;
-	memset(&script, 0, sizeof(script));
+	reset();
 	assert_int_equal(
 		netlink_query_conntrack(&nl, NETLINK_CONNTRACK_FLOWS, UINT64_MAX, count, &messages),
 		-ECANCELED);
 	assert_int_equal(script.at, 0);
-	assert_int_equal(script.closed, 1);
+	assert_int_equal(mnl_sockets.closed, 1);
 }
 
 static void test_socket_is_used_again(_unused_ void **state)
@@ -243,7 +203,7 @@ static void test_socket_is_used_again(_unused_ void **state)
 	int messages = 0;
 
 	netlink_init(&nl);
-	memset(&script, 0, sizeof(script));
+	reset();
 	script.steps[0] = script.steps[1] = (struct step)DONE;
 	script.steps[2].error = ENOBUFS;
 	script.steps[3] = (struct step)DONE;
@@ -253,9 +213,9 @@ static void test_socket_is_used_again(_unused_ void **state)
 							 clock_monotonic_ns() + 60 * NSEC_PER_SEC,
 							 count, &messages),
 				 i == 2 ? -ENOBUFS : 0);
-	assert_int_equal(script.opened, 2);
+	assert_int_equal(mnl_sockets.opened, 2);
 	netlink_finish(&nl);
-	assert_int_equal(script.closed, 2);
+	assert_int_equal(mnl_sockets.closed, 2);
 }
 
 int main(void)
