@@ -14,9 +14,8 @@
 #include "../exporter/util.h"
 #include "collector.h"
 #include "labels.h"
-#include "procfs.h"
 #include "socket_counts.h"
-#include "sockstat_parse.h"
+#include "socket_limits.h"
 
 enum sockets_metric {
 	SOCKETS_TCP,
@@ -179,49 +178,16 @@ static int collect_protocol(struct collector_context *ctx, struct exposition *e,
 	return first;
 }
 
-static int read_file(const struct collector_context *ctx, const char *path, struct buffer *file)
-{
-	buffer_init(file, PROCFS_FILE_MAX);
-	return procfs_read(ctx->settings->procfs, path, file);
-}
+static_assert(SOCKETS_FILES_LIMIT - SOCKETS_ORPHANED == LIMIT_FILES_LIMIT,
+	      "the limits stand in the order of enum socket_limit");
 
-static int collect_sockstat(struct collector_context *ctx, struct exposition *e)
+static int collect_limits(struct collector_context *ctx, struct exposition *e)
 {
-	const uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct buffer sockstat, memory;
-	uint64_t value;
-	int r = read_file(ctx, "net/sockstat", &sockstat);
+	struct reading limits[N_SOCKET_LIMITS];
+	int r = socket_limits_read(ctx, limits);
 
-	if (r == 0 && sockstat_parse_tcp(sockstat.data, "orphan", &value))
-		exposition_u64(e, &sockets_descs[SOCKETS_ORPHANED], value);
-	if (procfs_read_u64(ctx->settings->procfs, "sys/net/ipv4/tcp_max_orphans", &value) == 0)
-		exposition_u64(e, &sockets_descs[SOCKETS_ORPHANED_LIMIT], value);
-	if (r == 0 && sockstat_parse_tcp(sockstat.data, "mem", &value))
-		exposition_u64(e, &sockets_descs[SOCKETS_MEMORY], value * page_size);
-	if (read_file(ctx, "sys/net/ipv4/tcp_mem", &memory) == 0 &&
-	    numbers_parse(memory.data, 2, &value))
-		exposition_u64(e, &sockets_descs[SOCKETS_MEMORY_LIMIT], value * page_size);
-	buffer_finish(&sockstat);
-	buffer_finish(&memory);
+	readings_emit(e, &sockets_descs[SOCKETS_ORPHANED], limits, N_SOCKET_LIMITS);
 	return r;
-}
-
-static int collect_files(struct collector_context *ctx, struct exposition *e)
-{
-	struct buffer file;
-	uint64_t allocated, unused, limit;
-	int r = read_file(ctx, "sys/fs/file-nr", &file);
-
-	if (r == 0 &&
-	    !(numbers_parse(file.data, 0, &allocated) && numbers_parse(file.data, 1, &unused) &&
-	      numbers_parse(file.data, 2, &limit) && allocated >= unused))
-		r = -EBADMSG;
-	buffer_finish(&file);
-	if (r < 0)
-		return r;
-	exposition_u64(e, &sockets_descs[SOCKETS_FILES], allocated - unused);
-	exposition_u64(e, &sockets_descs[SOCKETS_FILES_LIMIT], limit);
-	return 0;
 }
 
 static void emit_listeners(struct exposition *e, const struct socket_counts *counts)
@@ -236,12 +202,11 @@ static int sockets_collect(struct collector_context *ctx, struct exposition *e)
 	struct dump dump = { 0 };
 	int tcp = collect_protocol(ctx, e, &dump, IPPROTO_TCP);
 	int udp = collect_protocol(ctx, e, &dump, IPPROTO_UDP);
-	int sockstat = collect_sockstat(ctx, e);
-	int files = collect_files(ctx, e);
+	int limits = collect_limits(ctx, e);
 
 	if (tcp == 0)
 		emit_listeners(e, &dump.counts);
-	return tcp ? tcp : udp ? udp : sockstat ? sockstat : files;
+	return tcp ? tcp : udp ? udp : limits;
 }
 
 const struct collector sockets_collector = {

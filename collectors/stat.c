@@ -6,6 +6,8 @@
  * CONFIG_NF_CONNTRACK_PROCFS lack).
  */
 
+#include "stat.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -151,13 +153,31 @@ static int fetch(struct collector_context *ctx, struct stat_snapshot *snapshot)
 	return r;
 }
 
+int stat_read(struct collector_context *ctx)
+{
+	struct stat_snapshot snapshot = { 0 };
+	int r = fetch(ctx, &snapshot);
+
+	if (r == 0 && snapshot.n == 0)
+		r = -ENODATA;
+	if (r == 0)
+		r = stat_carry_update(&ctx->stat, &snapshot);
+	stat_snapshot_finish(&snapshot);
+	return r;
+}
+
+void stat_sums(const struct stat_carry *carry, struct reading ret[N_STAT_COUNTERS])
+{
+	for (int counter = 0; counter < N_STAT_COUNTERS; counter++)
+		ret[counter].known = stat_carry_sum(carry, counter, &ret[counter].value);
+}
+
 static void emit_sums(struct exposition *e, const struct stat_carry *carry)
 {
-	uint64_t value;
+	struct reading sums[N_STAT_COUNTERS];
 
-	for (int counter = 0; counter < N_STAT_COUNTERS; counter++)
-		if (stat_carry_sum(carry, counter, &value))
-			exposition_labelled_u64(e, &stat_descs[counter], NULL, value);
+	stat_sums(carry, sums);
+	readings_emit(e, stat_descs, sums, N_STAT_COUNTERS);
 }
 
 static void emit_cpus(struct exposition *e, const struct stat_carry *carry)
@@ -177,14 +197,8 @@ static void emit_cpus(struct exposition *e, const struct stat_carry *carry)
 
 static int stat_collect(struct collector_context *ctx, struct exposition *e)
 {
-	struct stat_snapshot snapshot = { 0 };
-	int r = fetch(ctx, &snapshot);
+	int r = stat_read(ctx);
 
-	if (r == 0 && snapshot.n == 0)
-		r = -ENODATA;
-	if (r == 0)
-		r = stat_carry_update(&ctx->stat, &snapshot);
-	stat_snapshot_finish(&snapshot);
 	if (r < 0)
 		return r;
 	if (ctx->settings->stat_per_cpu)

@@ -6,8 +6,10 @@
  * CAP_NET_ADMIN.
  */
 
+#include "table.h"
+
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "../exporter/log.h"
 #include "../exporter/util.h"
@@ -15,15 +17,6 @@
 #include "entry_size.h"
 #include "procfs.h"
 #include "table_parse.h"
-
-enum table_metric {
-	TABLE_ENTRIES,
-	TABLE_ENTRIES_LIMIT,
-	TABLE_BUCKETS,
-	TABLE_EXPECTATIONS_LIMIT,
-	TABLE_ENTRY_SIZE,
-	N_TABLE_METRICS,
-};
 
 static const struct metric_desc table_descs[] = {
 	[TABLE_ENTRIES] = {
@@ -51,7 +44,7 @@ static const struct metric_desc table_descs[] = {
 			"Expected connections (FTP, SIP and the like) at which new ones are "
 			"refused (net.netfilter.nf_conntrack_expect_max).",
 	},
-	[TABLE_ENTRY_SIZE] = {
+	[TABLE_ENTRY_SIZE_BYTES] = {
 		.name = "conntrack_entry_size_bytes",
 		.help =
 			"Kernel memory one entry costs, best estimate: the slab object "
@@ -60,54 +53,42 @@ static const struct metric_desc table_descs[] = {
 	},
 };
 
-static_assert(ARRAY_SIZE(table_descs) == N_TABLE_METRICS, "one description for each metric");
+static_assert(ARRAY_SIZE(table_descs) == N_TABLE_VALUES, "one description for each metric");
 
-/* The sysctl behind each metric that has one. */
-static const char *const table_files[N_TABLE_METRICS] = {
+/* The sysctl behind each value that has one. */
+static const char *const table_files[N_TABLE_VALUES] = {
 	[TABLE_ENTRIES] = "sys/net/netfilter/nf_conntrack_count",
 	[TABLE_ENTRIES_LIMIT] = "sys/net/netfilter/nf_conntrack_max",
 	[TABLE_BUCKETS] = "sys/net/netfilter/nf_conntrack_buckets",
 	[TABLE_EXPECTATIONS_LIMIT] = "sys/net/netfilter/nf_conntrack_expect_max",
 };
 
-struct table_values {
-	bool has[N_TABLE_METRICS];
-	uint64_t value[N_TABLE_METRICS];
-};
-
-static void set_value(struct table_values *values, enum table_metric metric, bool has,
-		      uint64_t value)
-{
-	values->has[metric] = has;
-	values->value[metric] = value;
-}
-
-static int fetch_netlink(struct collector_context *ctx, struct table_values *values)
+static int fetch_netlink(struct collector_context *ctx, struct reading *values)
 {
 	struct table_stats stats;
 	int r = table_stats_fetch(ctx, &stats);
 
-	if (r < 0)
-		return r;
-	set_value(values, TABLE_ENTRIES, stats.has_entries, stats.entries);
-	set_value(values, TABLE_ENTRIES_LIMIT, stats.has_limit, stats.limit);
-	return 0;
+	if (r == 0 && stats.has_entries)
+		values[TABLE_ENTRIES] = reading(stats.entries);
+	if (r == 0 && stats.has_limit)
+		values[TABLE_ENTRIES_LIMIT] = reading(stats.limit);
+	return r;
 }
 
 /* Returns the first error that is not "no such file". */
-static int fetch_files(struct collector_context *ctx, struct table_values *values)
+static int fetch_files(struct collector_context *ctx, struct reading *values)
 {
 	int first = 0;
 
-	for (int metric = 0; metric < N_TABLE_METRICS; metric++) {
+	for (int i = 0; i < N_TABLE_VALUES; i++) {
 		uint64_t value;
 		int r;
 
-		if (values->has[metric] || !table_files[metric])
+		if (values[i].known || !table_files[i])
 			continue;
-		r = procfs_read_u64(ctx->settings->procfs, table_files[metric], &value);
+		r = procfs_read_u64(ctx->settings->procfs, table_files[i], &value);
 		if (r == 0)
-			set_value(values, metric, true, value);
+			values[i] = reading(value);
 		else if (r != -ENOENT && first == 0)
 			first = r;
 	}
@@ -129,20 +110,31 @@ static uint64_t estimate_entry_size(const struct collector_context *ctx)
 				   read_flag(ctx, "sys/net/netfilter/nf_conntrack_events"));
 }
 
-static int table_collect(struct collector_context *ctx, struct exposition *e)
+int table_read(struct collector_context *ctx, struct reading ret[N_TABLE_VALUES])
 {
-	struct table_values values = { 0 };
-	int netlink_error = fetch_netlink(ctx, &values);
-	int r = fetch_files(ctx, &values);
+	struct reading values[N_TABLE_VALUES] = { 0 };
+	int netlink_error = fetch_netlink(ctx, values);
+	int r = fetch_files(ctx, values);
 
-	if (!values.has[TABLE_ENTRIES])
+	if (!values[TABLE_ENTRIES].known) {
+		memset(ret, 0, sizeof(values));
+		/* That this /proc hides the files does not mean that there is no table. */
+		r = r == 0 ? netlink_error : r;
 		return r < 0 ? r : -ENODATA;
+	}
 	if (collector_notice_once(ctx, NOTICE_TABLE_SOURCE))
 		log_info("Reading table size", "source", netlink_error ? "procfs" : "netlink");
-	set_value(&values, TABLE_ENTRY_SIZE, true, estimate_entry_size(ctx));
-	for (int metric = 0; metric < N_TABLE_METRICS; metric++)
-		if (values.has[metric])
-			exposition_u64(e, &table_descs[metric], values.value[metric]);
+	values[TABLE_ENTRY_SIZE_BYTES] = reading(estimate_entry_size(ctx));
+	memcpy(ret, values, sizeof(values));
+	return r;
+}
+
+static int table_collect(struct collector_context *ctx, struct exposition *e)
+{
+	struct reading values[N_TABLE_VALUES];
+	int r = table_read(ctx, values);
+
+	readings_emit(e, table_descs, values, N_TABLE_VALUES);
 	return r;
 }
 

@@ -86,10 +86,24 @@ static void a_directory_with_blanks_in_its_name(void **state)
 	assert_int_equal(value, 7);
 }
 
+/* By its path, and from its open directory: that is the same. */
+static int read_both_ways(const struct directory *d, const char *name, uint64_t *ret)
+{
+	const int directory = procfs_open_directory(d->path, ".");
+	uint64_t other = *ret;
+	int r = procfs_read_u64(d->path, name, ret);
+
+	assert_in_range(directory, 0, 1000);
+	assert_int_equal(procfs_read_u64_at(directory, name, &other), r);
+	assert_int_equal(other, *ret);
+	assert_int_equal(close(directory), 0);
+	return r;
+}
+
 static int read_number(const struct directory *d, const char *text, uint64_t *ret)
 {
 	directory_write(d, "number", text, strlen(text));
-	return procfs_read_u64(d->path, "number", ret);
+	return read_both_ways(d, "number", ret);
 }
 
 static void files_with_one_number(void **state)
@@ -139,12 +153,21 @@ static void a_failed_read_leaves_the_value(void **state)
 	const struct directory *d = *state;
 	uint64_t value = 42;
 
-	assert_int_equal(procfs_read_u64(d->path, "none", &value), -ENOENT);
+	assert_int_equal(read_both_ways(d, "none", &value), -ENOENT);
 	assert_int_equal(value, 42);
 	assert_int_equal(read_number(d, "x\n", &value), -EBADMSG);
 	assert_int_equal(value, 42);
 	assert_int_equal(read_number(d, "1x\n", &value), -EBADMSG);
 	assert_int_equal(value, 42);
+}
+
+static void what_is_no_directory(void **state)
+{
+	const struct directory *d = *state;
+
+	directory_write(d, "number", "5\n", 2);
+	assert_int_equal(procfs_open_directory(d->path, "none"), -ENOENT);
+	assert_int_equal(procfs_open_directory(d->path, "number"), -ENOTDIR);
 }
 
 static void check_parse(const char *text, int base, uint64_t expected, const char *rest)
@@ -197,6 +220,7 @@ int main(void)
 		directory_test(files_with_something_else),
 		directory_test(a_file_with_two_lines_is_not_one_number),
 		directory_test(a_failed_read_leaves_the_value),
+		directory_test(what_is_no_directory),
 		cmocka_unit_test(numbers_in_a_text),
 	};
 
