@@ -14,6 +14,7 @@ const struct collector *const collectors[] = {
 	&stat_collector,
 	&flows_collector,
 	&sockets_collector,
+	&netstat_collector,
 };
 /* clang-format on */
 const size_t n_collectors = ARRAY_SIZE(collectors);
