@@ -92,3 +92,4 @@ extern const struct collector stat_collector;
 extern const struct collector flows_collector;
 extern const struct collector sockets_collector;
 extern const struct collector netstat_collector;
+extern const struct collector settings_collector;

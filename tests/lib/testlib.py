@@ -212,11 +212,11 @@ class Metrics:
     def names(self):
         return {name for name, _ in self.samples}
 
-    def get(self, name, **labels):
+    def get(self, name, /, **labels):
         """The value of exactly this sample, or None."""
         return self.samples.get((name, frozenset(labels.items())))
 
-    def sum(self, name, **labels):
+    def sum(self, name, /, **labels):
         """The sum over all samples that have at least these labels; None when there is none."""
         found = [value for (n, have), value in self.samples.items() if n == name and set(labels.items()) <= have]
         return sum(found) if found else None
