@@ -61,6 +61,8 @@ static const struct {
 	{ SCMP_SYS(getrandom), WEB | COLLECTOR },
 	{ SCMP_SYS(getpid), WEB | COLLECTOR },
 	{ SCMP_SYS(gettid), WEB | COLLECTOR },
+	/* glibc's qsort() before 2.37 asks how much memory there is */
+	{ SCMP_SYS(sysinfo), COLLECTOR },
 	{ SCMP_SYS(exit), WEB | COLLECTOR },
 	{ SCMP_SYS(exit_group), WEB | COLLECTOR },
 	/* messages: the channel, netlink, HTTP */
