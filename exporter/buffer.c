@@ -86,6 +86,28 @@ void buffer_printf(struct buffer *b, const char *format, ...)
 	buffer_append(b, text, (size_t)n);
 }
 
+int buffer_take(const char *bytes, size_t len, void *b)
+{
+	buffer_append(b, bytes, len);
+	return 0;
+}
+
+void buffer_append_quoted(struct buffer *b, const char *text)
+{
+	buffer_append_char(b, '"');
+	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			buffer_printf(b, "\\%c", *s);
+		else if (*s == '\n')
+			buffer_append_string(b, "\\n");
+		else if (*s < 0x20 || *s == 0x7f)
+			buffer_printf(b, "\\u%04x", *s);
+		else
+			buffer_append_char(b, (char)*s);
+	}
+	buffer_append_char(b, '"');
+}
+
 void buffer_truncate(struct buffer *b, size_t len)
 {
 	assert(len <= b->len);

@@ -29,5 +29,12 @@ void buffer_append_string(struct buffer *b, const char *s);
 void buffer_append_char(struct buffer *b, char c);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* For writers that hand out bytes piece by piece (json_dump_callback()): b is a buffer. Returns 0.
+ */
+int buffer_take(const char *bytes, size_t len, void *b);
+
+/* Appends the text as a JSON string, whose escapes Go's strconv, and so logfmt, understands too. */
+void buffer_append_quoted(struct buffer *b, const char *text);
+
 /* Cuts the buffer back to len bytes, which must not exceed what it holds. */
 void buffer_truncate(struct buffer *b, size_t len);

@@ -48,23 +48,6 @@ const char *errno_text(int error)
 	return strerror(error < 0 ? -error : error);
 }
 
-/* JSON string escapes, which logfmt readers (Go's strconv) understand as well. */
-static void write_quoted(struct buffer *line, const char *text)
-{
-	buffer_append_char(line, '"');
-	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			buffer_printf(line, "\\%c", *s);
-		else if (*s == '\n')
-			buffer_append_string(line, "\\n");
-		else if (*s < 0x20 || *s == 0x7f)
-			buffer_printf(line, "\\u%04x", *s);
-		else
-			buffer_append_char(line, (char)*s);
-	}
-	buffer_append_char(line, '"');
-}
-
 static bool is_bare_word(const char *text)
 {
 	for (const unsigned char *s = (const unsigned char *)text; *s; s++)
@@ -77,9 +60,9 @@ static void append_pair(struct buffer *line, const char *key, const char *value)
 {
 	if (log_settings.format == LOG_FORMAT_JSON) {
 		buffer_append_char(line, line->len ? ',' : '{');
-		write_quoted(line, key);
+		buffer_append_quoted(line, key);
 		buffer_append_char(line, ':');
-		write_quoted(line, value);
+		buffer_append_quoted(line, value);
 		return;
 	}
 	if (line->len)
@@ -89,7 +72,7 @@ static void append_pair(struct buffer *line, const char *key, const char *value)
 	if (is_bare_word(value))
 		buffer_append_string(line, value);
 	else
-		write_quoted(line, value);
+		buffer_append_quoted(line, value);
 }
 
 /* A pair that makes the line too long is left out: what comes behind the line must not suffer. */

@@ -20,7 +20,7 @@ static void appends_join(_unused_ void **state)
 	buffer_append(&b, "conn", 4);
 	buffer_append(&b, NULL, 0);
 	buffer_append_string(&b, "");
-	buffer_append_string(&b, "track ");
+	assert_int_equal(buffer_take("track ", 6, &b), 0);
 	buffer_append_char(&b, '<');
 	buffer_printf(&b, "%d %s", 42, "x");
 	buffer_printf(&b, "%s", "");
@@ -166,6 +166,20 @@ static void finish_of_what_was_never_used(_unused_ void **state)
 	assert_null(b.data);
 }
 
+static void quoted_texts_are_json_strings(_unused_ void **state)
+{
+	static const char expected[] = "\"a\\\"b\\\\c\\nd\\u0009\\u001f\\u007f\xc3\xa9\"\"\"";
+	struct buffer b;
+
+	buffer_init(&b, 1024);
+	buffer_append_quoted(&b, "a\"b\\c\nd\t\x1f\x7f\xc3\xa9");
+	buffer_append_quoted(&b, "");
+	assert_int_equal(b.error, 0);
+	assert_int_equal(b.len, sizeof(expected) - 1);
+	assert_memory_equal(b.data, expected, b.len);
+	buffer_finish(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +191,7 @@ int main(void)
 		cmocka_unit_test(the_first_error_stays),
 		cmocka_unit_test(printf_up_to_its_limit),
 		cmocka_unit_test(truncate_then_go_on),
+		cmocka_unit_test(quoted_texts_are_json_strings),
 		cmocka_unit_test(finish_of_what_was_never_used),
 	};
 
