@@ -50,7 +50,7 @@ static bool is_readable(const struct collector_context *ctx, const char *path)
  * there in every network namespace: without it, this /proc shows nothing of the network
  * (ProcSubset=pid, not mounted) and says nothing about conntrack either.
  */
-static bool may_be_loaded(const struct collector_context *ctx)
+bool collector_may_be_loaded(const struct collector_context *ctx)
 {
 	return is_readable(ctx, "sys/net/netfilter/nf_conntrack_count") ||
 	       is_readable(ctx, "net/stat/nf_conntrack") ||
@@ -64,7 +64,7 @@ static void notice_permission(struct collector_context *ctx)
 	log_warn(
 		"Reading conntrack over netlink needs CAP_NET_ADMIN, serving what /proc shows "
 		"without it",
-		"missing", "flows", "grant",
+		"missing", "flows, correlation, talkers", "grant",
 		"AmbientCapabilities=CAP_NET_ADMIN in the systemd unit; or setcap cap_net_admin+ep "
 		"on the binary; or start it as root, in a container with --cap-add=NET_ADMIN");
 }
@@ -74,9 +74,22 @@ int collector_query_conntrack(struct collector_context *ctx, enum netlink_query 
 {
 	int r;
 
-	if (!may_be_loaded(ctx))
+	if (!collector_may_be_loaded(ctx))
 		return -ENODATA;
 	r = netlink_query_conntrack(&ctx->netlink, query, deadline_ns, fn, fn_ctx);
+	if (r == -EPERM)
+		notice_permission(ctx);
+	return r;
+}
+
+int collector_lookup_conntrack(struct collector_context *ctx, size_t n,
+			       const struct netlink_lookup *lookup)
+{
+	int r;
+
+	if (!collector_may_be_loaded(ctx))
+		return -ENODATA;
+	r = netlink_lookup(&ctx->netlink, NETLINK_FLOW_LOOKUP, n, lookup, ctx->deadline_ns);
 	if (r == -EPERM)
 		notice_permission(ctx);
 	return r;
@@ -90,7 +103,11 @@ static int on_stats(void *ctx, const struct nlmsghdr *message)
 
 int table_stats_fetch(struct collector_context *ctx, struct table_stats *ret)
 {
-	*ret = (struct table_stats){ 0 };
-	return collector_query_conntrack(ctx, NETLINK_CONNTRACK_STATS, ctx->deadline_ns, on_stats,
-					 ret);
+	struct table_stats stats = { 0 };
+	int r = collector_query_conntrack(ctx, NETLINK_CONNTRACK_STATS, ctx->deadline_ns, on_stats,
+					  &stats);
+
+	if (r == 0)
+		*ret = stats;
+	return r;
 }

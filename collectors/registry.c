@@ -15,6 +15,7 @@ const struct collector *const collectors[] = {
 	&flows_collector,
 	&sockets_collector,
 	&netstat_collector,
+	&ports_collector,
 	&settings_collector,
 };
 /* clang-format on */

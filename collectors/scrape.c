@@ -201,6 +201,7 @@ int scrape_run(struct collector_context *ctx, uint64_t mask, const struct proces
 {
 	struct outcome outcomes[COLLECTORS_MAX] = { 0 };
 
+	ctx->request++;
 	ctx->survey_parts = 0;
 	for (size_t i = 0; i < n_collectors; i++)
 		ctx->survey_parts |= mask & 1ULL << i ? collectors[i]->survey_parts : 0;

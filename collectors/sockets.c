@@ -122,60 +122,60 @@ static const struct metric_desc sockets_descs[] = {
 
 static_assert(ARRAY_SIZE(sockets_descs) == N_SOCKETS_METRICS, "one description for each metric");
 
-#define STATE_BIT(state) (1U << ((state) + 1))
-#define TCP_STATES_ALL ((STATE_BIT(N_TCP_SOCKET_STATES) - 1) & ~1U)
-#define UDP_STATES_ALL (STATE_BIT(TCP_SOCKET_ESTABLISHED) | STATE_BIT(TCP_SOCKET_CLOSE))
+/* UDP knows two states (udp_diag): connected and not. */
+#define UDP_STATES_ALL (1U << (TCP_SOCKET_ESTABLISHED + 1) | 1U << (TCP_SOCKET_CLOSE + 1))
 
-struct dump {
+struct udp_dump {
 	struct socket_counts counts;
-	int protocol;
 	enum flow_family family;
 };
 
-static int on_message(void *ctx, const struct nlmsghdr *message)
+static int on_udp(void *ctx, const struct nlmsghdr *message)
 {
-	struct dump *dump = ctx;
+	struct udp_dump *dump = ctx;
 
-	return socket_counts_add(&dump->counts, dump->protocol, dump->family, message) ? 0
-										       : -EBADMSG;
+	return socket_counts_add(&dump->counts, IPPROTO_UDP, dump->family, message) ? 0 : -EBADMSG;
 }
 
-static int fetch_sockets(struct collector_context *ctx, struct dump *dump, int protocol,
-			 enum flow_family family)
+static int fetch_udp(struct collector_context *ctx, struct udp_dump *dump, enum flow_family family)
 {
 	const struct inet_diag_req_v2 request = {
 		.sdiag_family = family == FLOW_IPV4 ? AF_INET : AF_INET6,
-		.sdiag_protocol = (uint8_t)protocol,
-		.idiag_states = protocol == IPPROTO_TCP ? TCP_STATES_ALL : UDP_STATES_ALL,
+		.sdiag_protocol = IPPROTO_UDP,
+		.idiag_states = UDP_STATES_ALL,
 	};
 
-	dump->protocol = protocol;
 	dump->family = family;
 	return netlink_query(&ctx->netlink, NETLINK_SOCKETS, &request, sizeof(request),
-			     ctx->deadline_ns, on_message, dump);
+			     ctx->deadline_ns, on_udp, dump);
 }
 
 /*
  * Emits the family rows that could be read. A kernel without IPv6 answers -ENOENT: nothing is
  * missing then.
  */
-static int collect_protocol(struct collector_context *ctx, struct exposition *e, struct dump *dump,
-			    int protocol)
+static int emit_families(struct exposition *e, enum sockets_metric metric,
+			 const int errors[N_FLOW_FAMILIES], const uint64_t *counts)
 {
-	const bool is_tcp = protocol == IPPROTO_TCP;
-	const struct metric_desc *desc = &sockets_descs[is_tcp ? SOCKETS_TCP : SOCKETS_UDP];
-	const uint64_t *counts = is_tcp ? &dump->counts.tcp[0][0] : &dump->counts.udp[0][0];
 	int first = 0;
 
 	for (enum flow_family family = FLOW_IPV4; family < N_FLOW_FAMILIES; family++) {
-		int r = fetch_sockets(ctx, dump, protocol, family);
-
-		if (r == 0)
-			exposition_grid_row(e, desc, family, counts);
-		else if (first == 0 && !(r == -ENOENT && family == FLOW_IPV6))
-			first = r;
+		if (errors[family] == 0)
+			exposition_grid_row(e, &sockets_descs[metric], family, counts);
+		else if (first == 0 && !(errors[family] == -ENOENT && family == FLOW_IPV6))
+			first = errors[family];
 	}
 	return first;
+}
+
+static int collect_udp(struct collector_context *ctx, struct exposition *e)
+{
+	struct udp_dump dump = { 0 };
+	int errors[N_FLOW_FAMILIES];
+
+	for (enum flow_family family = FLOW_IPV4; family < N_FLOW_FAMILIES; family++)
+		errors[family] = fetch_udp(ctx, &dump, family);
+	return emit_families(e, SOCKETS_UDP, errors, &dump.counts.udp[0][0]);
 }
 
 static_assert(SOCKETS_FILES_LIMIT - SOCKETS_ORPHANED == LIMIT_FILES_LIMIT,
@@ -199,13 +199,15 @@ static void emit_listeners(struct exposition *e, const struct socket_counts *cou
 
 static int sockets_collect(struct collector_context *ctx, struct exposition *e)
 {
-	struct dump dump = { 0 };
-	int tcp = collect_protocol(ctx, e, &dump, IPPROTO_TCP);
-	int udp = collect_protocol(ctx, e, &dump, IPPROTO_UDP);
-	int limits = collect_limits(ctx, e);
+	const struct socket_dump *dump;
+	int tcp, udp, limits;
 
+	socket_dump_get(ctx, &dump);
+	tcp = emit_families(e, SOCKETS_TCP, dump->error, &dump->counts.tcp[0][0]);
+	udp = collect_udp(ctx, e);
+	limits = collect_limits(ctx, e);
 	if (tcp == 0)
-		emit_listeners(e, &dump.counts);
+		emit_listeners(e, &dump->counts);
 	return tcp ? tcp : udp ? udp : limits;
 }
 
