@@ -17,7 +17,7 @@ struct collector {
 	bool enabled_by_default;
 	const struct metric_desc *descs;
 	size_t n_descs;
-	uint32_t survey_parts; /* bits of struct survey's parts that it wants */
+	uint32_t survey_parts; /* enum survey_part it wants of a walk */
 	/*
 	 * Emits all samples that could be read. Returns 0, -ENODATA when the kernel has no such
 	 * thing here (module not loaded), or the negative errno of the first thing that failed;
@@ -29,6 +29,7 @@ struct collector {
 extern const struct collector table_collector;
 extern const struct collector stat_collector;
 extern const struct collector flows_collector;
+extern const struct collector correlation_collector;
 extern const struct collector sockets_collector;
 extern const struct collector netstat_collector;
 extern const struct collector ports_collector;

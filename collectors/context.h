@@ -32,6 +32,7 @@ struct collector_context {
 	struct netlink netlink;
 	struct stat_carry stat;
 	struct survey survey;
+	uint64_t part_wanted_ns[N_SURVEY_PARTS]; /* CLOCK_MONOTONIC; 0: never */
 	struct socket_dump sockets;
 	uint64_t request; /* number of the running request, from 1 on */
 	/* Read once at start, while root may read /proc/slabinfo; 0: unknown. */

@@ -4,6 +4,7 @@
 
 #include "../exporter/util.h"
 #include "flow_counts.h"
+#include "join.h"
 
 static const char *const families[N_FLOW_FAMILIES] = {
 	[FLOW_IPV4] = "ipv4",
@@ -34,8 +35,25 @@ static const char *const paths[N_FLOW_PATHS] = {
 	[FLOW_LOOPBACK] = "loopback",
 	[FLOW_FORWARDED] = "forwarded",
 };
+static const char *const trackings[N_JOIN_TRACKINGS] = {
+	[JOIN_TRACKED] = "tracked",
+	[JOIN_MISMATCHED] = "mismatched",
+	[JOIN_UNTRACKED] = "untracked",
+};
+static const char *const socket_paths[N_JOIN_PATHS] = {
+	[JOIN_LOOPBACK] = "loopback",
+	[JOIN_REMOTE] = "remote",
+};
+static const char *const sockets[N_JOIN_SOCKETS] = {
+	[JOIN_PRESENT] = "present",
+	[JOIN_ABSENT] = "absent",
+	[JOIN_FORWARDED] = "forwarded",
+};
 
 const struct label_set label_family = LABEL_SET("family", families);
 const struct label_set label_protocol = LABEL_SET("protocol", protocols);
 const struct label_set label_reply = LABEL_SET("reply", replies);
 const struct label_set label_path = LABEL_SET("path", paths);
+const struct label_set label_tracking = LABEL_SET("tracking", trackings);
+const struct label_set label_socket_path = LABEL_SET("path", socket_paths);
+const struct label_set label_socket = LABEL_SET("socket", sockets);

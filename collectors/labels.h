@@ -13,3 +13,8 @@ extern const struct label_set label_family;   /* in the order of enum flow_famil
 extern const struct label_set label_protocol; /* in the order of enum flow_protocol */
 extern const struct label_set label_reply;    /* in the order of enum flow_reply */
 extern const struct label_set label_path;     /* in the order of enum flow_path */
+
+/* Of the join, in the order of enum join_tracking, join_path and join_socket. */
+extern const struct label_set label_tracking;
+extern const struct label_set label_socket_path;
+extern const struct label_set label_socket;

@@ -13,6 +13,7 @@ const struct collector *const collectors[] = {
 	&table_collector,
 	&stat_collector,
 	&flows_collector,
+	&correlation_collector,
 	&sockets_collector,
 	&netstat_collector,
 	&ports_collector,

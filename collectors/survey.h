@@ -2,20 +2,31 @@
 #pragma once
 
 /*
- * What the last walk told everyone who wanted to know: counts, and later more. A survey that is young enough is given again instead of walking anew.
+ * What the last walk told everyone who wanted to know: counts and the join with the host's
+ * sockets. A survey that is young enough is given again instead of walking anew.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "flow_counts.h"
+#include "join.h"
 #include "walk.h"
 
+/* What a survey can hold beyond the counts, which it always has. */
+enum survey_part {
+	SURVEY_JOIN = 1U << 0,
+};
+#define N_SURVEY_PARTS 2
+
 struct survey {
-	bool made;	/* zeroed memory is "none yet" */
-	uint32_t parts; /* what it holds beyond the counts, a bit each */
+	bool made;	  /* zeroed memory is "none yet" */
+	uint32_t parts;	  /* enum survey_part */
+	uint64_t request; /* number of the request it was given to last */
 	struct walk_summary walk;
 	struct flow_counts counts; /* scaled to the table when the walk is not complete */
+	int join_error;		   /* why there is no join although it was asked for */
+	struct join_counts join;
 };
 
 struct collector_context;
@@ -23,6 +34,8 @@ struct collector_context;
 /*
  * Gives the last survey if it is younger than the minimum interval and has these parts, else makes
  * a new one; also when the last walk was cut short by a deadline and there is much more time now.
- * *ret points into ctx and holds until the next call. Returns 0 or a negative errno as walk_run().
+ * Within one request everyone gets the same, so that what they say of it adds up. A new one also
+ * has the parts that others wanted within the last minute. *ret points into ctx and holds until the
+ * next call. Returns 0 or a negative errno as walk_run().
  */
 int survey_get(struct collector_context *ctx, uint32_t parts, const struct survey **ret);

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 import testlib  # pylint: disable=wrong-import-position
 
-COLLECTORS = ("table", "stat", "flows", "sockets", "netstat", "ports", "settings")
+COLLECTORS = ("table", "stat", "flows", "correlation", "sockets", "netstat", "ports", "settings")
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 ACCEPT_OPENMETRICS = "application/openmetrics-text; version=1.0.0"

@@ -12,6 +12,8 @@ import unittest
 
 from testlib import FILL, metrics
 
+TupleKey = collections.namedtuple("TupleKey", "source source_port destination destination_port")
+
 PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6", 132: "sctp", 47: "gre", 33: "dccp", 136: "udplite"}
 EXPIRING = {"10s": 10, "1m": 60, "10m": 600, "1h": 3600, "1d": 86400}
 STATS = ("found", "invalid", "insert", "insert_failed", "drop", "early_drop", "error", "search_restart",
@@ -204,3 +206,67 @@ def check_sockets(test, namespace, *flags):
     test.assertEqual(sum(n == "conntrack_udp_sockets" for n, _ in given.samples), 2 * 2)
     return given
 
+
+def _endpoint(text):
+    """(address, port) of ss: 10.0.0.1:80, 10.0.0.1%eth0:80, [::1]:80, [fe80::1]%eth0:80."""
+    host, port = text.rsplit(":", 1)
+    address = ipaddress.ip_address(host.split("%")[0].strip("[]"))
+    return getattr(address, "ipv4_mapped", None) or address, int(port)
+
+
+def connections(namespace):
+    """The TCP sockets that have a peer, as ss lists them: [(state, what the socket sends as a TupleKey)]."""
+    listed = []
+    for line in namespace.run("ss", "-Htan").splitlines():
+        state, _, _, local, remote = line.split()[:5]
+        if state not in ("LISTEN", "UNCONN"):
+            listed.append((SOCKET_STATES[state], TupleKey(*_endpoint(local), *_endpoint(remote))))
+    return listed
+
+
+def _tuple_key(direction):
+    return TupleKey(ipaddress.ip_address(direction["src"]), int(direction["sport"]),
+                    ipaddress.ip_address(direction["dst"]), int(direction["dport"]))
+
+
+def _tracking(states):
+    """Of a socket that has flows in these states; in several zones there may be several."""
+    return "tracked" if "established" in states else "mismatched" if states else "untracked"
+
+
+def join(namespace):
+    """(sockets, flows): ESTABLISHED ones joined, by what a socket sends being either tuple of a flow."""
+    own, tcp = addresses(namespace), [f for f in flows(namespace) if f.protocol == "tcp"]
+    states, connected = collections.defaultdict(set), connections(namespace)
+    for flow in tcp:
+        for direction in (flow.original, flow.reply):
+            states[_tuple_key(direction)].add(flow.state)
+    sockets_joined = collections.Counter(
+        ("loopback" if _is_own(own, str(sends.destination)) else "remote", _tracking(states[sends]))
+        for state, sends in connected if state == "established")
+    sent = {sends for _, sends in connected}
+    flows_joined = collections.Counter(
+        ("present" if sent & {_tuple_key(f.original), _tuple_key(f.reply)} else
+         "forwarded" if _path(f, own) == "forwarded" else "absent",)
+        for f in tcp if f.state == "established")
+    return sockets_joined, flows_joined
+
+
+def check_join_sums(test, given):
+    """The join covers every ESTABLISHED socket and flow of its exposition."""
+    test.assertEqual(given.sum("conntrack_established_sockets"),
+                     given.sum("conntrack_tcp_sockets", state="established"))
+    test.assertEqual(given.sum("conntrack_established_flows"), given.sum("conntrack_tcp_flows", state="established"))
+
+
+def check_join(test, namespace, *flags):
+    """The exporter's join is exactly that of ss with conntrack -L. All must be still. Returns (sockets, flows)."""
+    expected = join(namespace)
+    given = metrics(namespace, *flags)
+    joined = (given.nonzero("conntrack_established_sockets"), given.nonzero("conntrack_established_flows"))
+    test.assertEqual(joined, expected)
+    test.assertEqual(given.get("conntrack_scrape_collector_success", collector="correlation"), 1)
+    test.assertEqual(sum(n == "conntrack_established_sockets" for n, _ in given.samples), 3 * 2)
+    test.assertEqual(sum(n == "conntrack_established_flows" for n, _ in given.samples), 3)
+    check_join_sums(test, given)
+    return joined

@@ -42,6 +42,27 @@ int __wrap_collector_query_conntrack(struct collector_context *ctx, enum netlink
 int __wrap_table_stats_fetch(struct collector_context *ctx, struct table_stats *ret);
 int __wrap_address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);
 
+/* No test here asks for the join. */
+int join_create(_unused_ struct collector_context *ctx, _unused_ struct join **ret)
+{
+	return -ENOTSUP;
+}
+
+void join_destroy(_unused_ struct join *join)
+{
+}
+
+struct walk_consumer join_consumer(_unused_ struct join *join)
+{
+	return (struct walk_consumer){ 0 };
+}
+
+int join_finish(_unused_ struct collector_context *ctx, _unused_ struct join *join,
+		_unused_ uint64_t established, _unused_ struct join_counts *ret)
+{
+	return -ENOTSUP;
+}
+
 static void write_setting(const char *name, int value)
 {
 	char path[256];
