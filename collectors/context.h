@@ -11,6 +11,7 @@
 #include "socket_dump.h"
 #include "stat_carry.h"
 #include "survey.h"
+#include "tracking.h"
 
 #define COLLECTORS_MAX 64 /* a mask of collectors is 64 bits */
 
@@ -40,6 +41,8 @@ struct collector_context {
 	/* Of the running request. */
 	uint64_t deadline_ns;  /* CLOCK_MONOTONIC */
 	uint32_t survey_parts; /* enum survey_part that someone in it wants */
+	/* What the kernel says of the connections that requests came on; unknown in a command. */
+	enum tracking connection_tracked[N_FLOW_FAMILIES];
 	bool saw_nothing; /* the last diagnosis: no table, no socket, no flow could be read */
 	/* Of each collector, by its index in the registry. */
 	int last_error[COLLECTORS_MAX];

@@ -17,6 +17,7 @@
 enum settings_metric {
 	SETTINGS_TIMEOUT,
 	SETTINGS_SETTING,
+	SETTINGS_TRACKING,
 	N_SETTINGS_METRICS,
 };
 
@@ -38,6 +39,16 @@ static const struct metric_desc settings_descs[] = {
 			"How conntrack is set in this network namespace "
 			"(net.netfilter.nf_conntrack_NAME).",
 		.labels = { &label_name },
+	},
+	[SETTINGS_TRACKING] = {
+		.name = "conntrack_tracking_active",
+		.help =
+			"1 when packets of this network namespace pass through conntrack, 0 when "
+			"not, absent when it cannot be told. Concluded from flows that just had a "
+			"packet, from the scrape's own connection (SO_ORIGINAL_DST) and from "
+			"there being no ruleset at all (NFT_MSG_GETTABLE, "
+			"/proc/net/ip_tables_names).",
+		.labels = { &label_family },
 	},
 };
 
@@ -188,19 +199,33 @@ static void emit_settings(struct exposition *e, const struct reading *readings)
 	}
 }
 
+static void emit_tracking(struct exposition *e, const enum tracking tracking[N_FLOW_FAMILIES])
+{
+	for (int family = 0; family < N_FLOW_FAMILIES; family++) {
+		const char *const values[] = { label_family.values[family] };
+
+		if (tracking[family] != TRACKING_UNKNOWN)
+			exposition_labelled_u64(e, &settings_descs[SETTINGS_TRACKING], values,
+						tracking[family] == TRACKING_ACTIVE);
+	}
+}
+
 static int settings_collect(struct collector_context *ctx, struct exposition *e)
 {
+	enum tracking tracking[N_FLOW_FAMILIES];
 	struct settings settings;
 	int r = settings_read(ctx, &settings);
 
 	emit_timeouts(e, settings.timeout_s);
 	emit_settings(e, settings.setting);
+	tracking_read(ctx, tracking);
+	emit_tracking(e, tracking);
 	return r;
 }
 
 const struct collector settings_collector = {
 	.name = "settings",
-	.help = "conntrack's timeouts and settings",
+	.help = "conntrack's timeouts and settings, and whether packets pass through it",
 	.enabled_by_default = true,
 	.descs = settings_descs,
 	.n_descs = ARRAY_SIZE(settings_descs),

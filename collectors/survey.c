@@ -4,6 +4,7 @@
 
 #include "../exporter/util.h"
 #include "collector.h"
+#include "tracking.h"
 
 /* How long a part goes on being made for someone who wanted it. */
 #define PART_MEMORY_NS (60 * NSEC_PER_SEC)
@@ -22,6 +23,7 @@ static void counts_add(void *state, const struct flow *flow, const struct walk_v
 /* A survey in the making, and what is gone behind it. */
 struct making {
 	struct survey survey;
+	struct tracking_watch watch;
 	struct join *join;
 };
 
@@ -31,6 +33,7 @@ static int prepare(struct collector_context *ctx, struct making *making)
 {
 	struct survey *survey = &making->survey;
 
+	(void)settings_read(ctx, &making->watch.settings); /* what is absent judges nothing */
 	if (survey->parts & SURVEY_JOIN)
 		survey->join_error = join_create(ctx, &making->join);
 	return 0;
@@ -43,6 +46,7 @@ static int walk(struct collector_context *ctx, struct making *making)
 	size_t n = 0;
 
 	consumers[n++] = (struct walk_consumer){ counts_reset, counts_add, &survey->counts };
+	consumers[n++] = tracking_consumer(&making->watch);
 	if (making->join)
 		consumers[n++] = join_consumer(making->join);
 	return walk_run(ctx, consumers, n, &survey->walk);
@@ -66,6 +70,10 @@ static void conclude(struct collector_context *ctx, struct making *making)
 		flow_counts_scale(&survey->counts, survey->walk.entries);
 	if (making->join)
 		finish_join(ctx, making->join, survey);
+	for (int family = 0; family < N_FLOW_FAMILIES; family++) {
+		survey->has_flows[family] = making->watch.flows[family];
+		survey->fresh[family] = making->watch.fresh[family];
+	}
 }
 
 /* The survey before stays until the new one is whole. */

@@ -27,6 +27,9 @@ struct survey {
 	struct flow_counts counts; /* scaled to the table when the walk is not complete */
 	int join_error;		   /* why there is no join although it was asked for */
 	struct join_counts join;
+	/* Of each family: is there a flow, and one that just had a packet (tracking.h). */
+	bool has_flows[N_FLOW_FAMILIES];
+	bool fresh[N_FLOW_FAMILIES];
 };
 
 struct collector_context;

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -18,7 +19,14 @@ need("conntrack", "ip", "setpriv", "ss")
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
 SUCCESS = "conntrack_scrape_collector_success"
-COLLECTORS = {"table": 1, "stat": 1, "flows": 0, "sockets": 1}
+COLLECTORS = {"table": 1, "stat": 1, "flows": 0, "correlation": 0, "sockets": 1, "netstat": 1, "ports": 1, "settings": 1}
+
+
+def samples(given, name):
+    """{labels: value} of a family, which is there."""
+    found = {labels: value for (n, labels), value in given.samples.items() if n == name}
+    assert found, name
+    return found
 
 
 def may_become_nobody():
@@ -51,6 +59,8 @@ class Unprivileged(KernelTest):
         for name in ("entries", "entries_limit", "buckets", "expectations_limit"):
             self.assertEqual(given.get(f"conntrack_{name}"), allowed.get(f"conntrack_{name}"), name)
         self.assertEqual(given.get("conntrack_entries"), 300)
+        for name in ("timeout_seconds", "setting", "tcp_active_opens_total", "tcp_listen_drops_total"):
+            self.assertEqual(samples(given, f"conntrack_{name}"), samples(allowed, f"conntrack_{name}"), name)
         self.assertEqual(given_stats(given), given_stats(allowed))
         self.assertEqual(given_stats(given), stat_sums(self.namespace))
         self.assertEqual(given.nonzero("conntrack_tcp_sockets"), sockets(self.namespace)[0])
@@ -58,9 +68,28 @@ class Unprivileged(KernelTest):
 
     def test_what_was_not_read_is_left_out(self):
         given, _ = self.once()
-        self.assertEqual([n for n in given.names() if n.startswith(("conntrack_flows", "conntrack_tcp_flows",
-                                                                    "conntrack_walk"))], [])
+        left_out = ("conntrack_flows", "conntrack_tcp_flows", "conntrack_walk", "conntrack_established")
+        self.assertEqual([n for n in given.names() if n.startswith(left_out)], [])
         self.assertIn("conntrack_flows", check_flows(self, self.namespace).names())
+
+    def test_connections_are_counted_and_not_joined(self):
+        """Each would be looked up; the kernel refuses all of a batch in one answer, and nobody waits for more."""
+        listener = self.enter(self.namespace.socket())
+        listener.bind(("127.0.0.1", 80))
+        listener.listen(100)
+        for _ in range(50):
+            self.enter(self.namespace.socket()).connect(("127.0.0.1", 80))
+        before = time.monotonic()
+        given, log = self.once()
+        self.assertLess(time.monotonic() - before, 1.5)
+        self.assertEqual({c: given.get(SUCCESS, collector=c) for c in COLLECTORS}, COLLECTORS)
+        self.assertEqual([n for n in given.names() if n.startswith("conntrack_established")], [])
+        self.assertEqual(given.nonzero("conntrack_tcp_sockets"), sockets(self.namespace)[0])
+        self.assertEqual(given.sum("conntrack_tcp_sockets", state="established"), 100)
+        self.assertEqual(len(self.complaints(log)), 1, log)
+        allowed = metrics(self.namespace)
+        self.assertEqual(allowed.sum("conntrack_established_sockets"), 100)
+        self.assertEqual(allowed.nonzero("conntrack_established_sockets"), {("loopback", "untracked"): 100})
 
     def test_each_cpu(self):
         given, _ = self.once("--collector.stat.per-cpu")

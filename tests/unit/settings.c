@@ -9,6 +9,13 @@
 
 #include "../../collectors/settings.h"
 
+/* Nothing here asks whether packets are tracked. */
+void tracking_read(_unused_ struct collector_context *ctx, enum tracking ret[N_FLOW_FAMILIES])
+{
+	for (int family = 0; family < N_FLOW_FAMILIES; family++)
+		ret[family] = TRACKING_UNKNOWN;
+}
+
 static void write_number(const struct directory *d, const char *file, unsigned int value)
 {
 	char path[256], text[32];

@@ -42,7 +42,26 @@ int __wrap_collector_query_conntrack(struct collector_context *ctx, enum netlink
 int __wrap_table_stats_fetch(struct collector_context *ctx, struct table_stats *ret);
 int __wrap_address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);
 
-/* No test here asks for the join. */
+/* No test here asks for the join, or for what proves that packets pass. */
+int settings_read(_unused_ struct collector_context *ctx, _unused_ struct settings *ret)
+{
+	return -ENODATA;
+}
+
+static void reset_nothing(_unused_ void *state)
+{
+}
+
+static void add_nothing(_unused_ void *state, _unused_ const struct flow *flow,
+			_unused_ const struct walk_view *view)
+{
+}
+
+struct walk_consumer tracking_consumer(struct tracking_watch *watch)
+{
+	return (struct walk_consumer){ reset_nothing, add_nothing, watch };
+}
+
 int join_create(_unused_ struct collector_context *ctx, _unused_ struct join **ret)
 {
 	return -ENOTSUP;
