@@ -34,3 +34,4 @@ extern const struct collector sockets_collector;
 extern const struct collector netstat_collector;
 extern const struct collector ports_collector;
 extern const struct collector settings_collector;
+extern const struct collector talkers_collector;

@@ -24,6 +24,7 @@ void collector_context_finish(struct collector_context *ctx)
 {
 	netlink_finish(&ctx->netlink);
 	stat_carry_finish(&ctx->stat);
+	survey_finish(&ctx->survey);
 }
 
 bool collector_notice_once(struct collector_context *ctx, enum collector_notice notice)

@@ -22,6 +22,7 @@ struct collector_settings {
 	uint64_t flows_limit; /* flows; 0: no limit */
 	uint64_t flows_min_interval_ns;
 	uint64_t correlation_lookups; /* ESTABLISHED sockets looked up in one walk */
+	uint64_t talkers_limit;	      /* of each kind, 1 to TALKERS_LIMIT_MAX */
 };
 
 /*

@@ -18,6 +18,7 @@ const struct collector *const collectors[] = {
 	&netstat_collector,
 	&ports_collector,
 	&settings_collector,
+	&talkers_collector,
 };
 /* clang-format on */
 const size_t n_collectors = ARRAY_SIZE(collectors);

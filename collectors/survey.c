@@ -8,7 +8,7 @@
 
 /* How long a part goes on being made for someone who wanted it. */
 #define PART_MEMORY_NS (60 * NSEC_PER_SEC)
-#define CONSUMERS_MAX 4 /* counts, tracking, join */
+#define CONSUMERS_MAX 4 /* counts, tracking, join, talkers */
 
 static void counts_reset(void *state)
 {
@@ -18,6 +18,12 @@ static void counts_reset(void *state)
 static void counts_add(void *state, const struct flow *flow, const struct walk_view *view)
 {
 	flow_counts_add(state, flow, view->own);
+}
+
+void survey_finish(struct survey *survey)
+{
+	talkers_finish(&survey->talkers);
+	survey->made = false;
 }
 
 /* A survey in the making, and what is gone behind it. */
@@ -36,6 +42,8 @@ static int prepare(struct collector_context *ctx, struct making *making)
 	(void)settings_read(ctx, &making->watch.settings); /* what is absent judges nothing */
 	if (survey->parts & SURVEY_JOIN)
 		survey->join_error = join_create(ctx, &making->join);
+	if (survey->parts & SURVEY_TALKERS)
+		return talkers_init(&survey->talkers, (1U << N_TALKERS_BYS) - 1, NULL);
 	return 0;
 }
 
@@ -49,6 +57,9 @@ static int walk(struct collector_context *ctx, struct making *making)
 	consumers[n++] = tracking_consumer(&making->watch);
 	if (making->join)
 		consumers[n++] = join_consumer(making->join);
+	if (survey->parts & SURVEY_TALKERS)
+		consumers[n++] = (struct walk_consumer){ talkers_reset, talkers_add,
+							 &survey->talkers };
 	return walk_run(ctx, consumers, n, &survey->walk);
 }
 
@@ -87,8 +98,11 @@ static int survey_make(struct collector_context *ctx, uint32_t parts)
 	if (r == 0)
 		conclude(ctx, &making);
 	join_destroy(making.join);
-	if (r < 0)
+	if (r < 0) {
+		survey_finish(&making.survey);
 		return r;
+	}
+	survey_finish(&ctx->survey);
 	ctx->survey = making.survey;
 	return 0;
 }

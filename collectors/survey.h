@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the last walk told everyone who wanted to know: counts and the join with the host's
- * sockets. A survey that is young enough is given again instead of walking anew.
+ * What the last walk told everyone who wanted to know: counts, the join with the host's sockets,
+ * the heaviest talkers. A survey that is young enough is given again instead of walking anew.
  */
 
 #include <stdbool.h>
@@ -11,11 +11,13 @@
 
 #include "flow_counts.h"
 #include "join.h"
+#include "talkers.h"
 #include "walk.h"
 
 /* What a survey can hold beyond the counts, which it always has. */
 enum survey_part {
 	SURVEY_JOIN = 1U << 0,
+	SURVEY_TALKERS = 1U << 1,
 };
 #define N_SURVEY_PARTS 2
 
@@ -27,10 +29,14 @@ struct survey {
 	struct flow_counts counts; /* scaled to the table when the walk is not complete */
 	int join_error;		   /* why there is no join although it was asked for */
 	struct join_counts join;
+	struct talkers talkers; /* all flows, by everything; owned */
 	/* Of each family: is there a flow, and one that just had a packet (tracking.h). */
 	bool has_flows[N_FLOW_FAMILIES];
 	bool fresh[N_FLOW_FAMILIES];
 };
+
+/* Frees what it owns; accepts zeroed memory. */
+void survey_finish(struct survey *survey);
 
 struct collector_context;
 

@@ -247,6 +247,82 @@ static void test_a_young_walk_is_reused(_unused_ void **state)
 	assert_int_equal(result->counts.visited, 20);
 }
 
+/* What was made without talkers is not for who wants them, and what fails leaves the one before. */
+static void test_talkers_are_part_of_a_survey(_unused_ void **state)
+{
+	struct collector_settings settings = { .procfs = script.procfs,
+					       .flows_min_interval_ns = 60 * NSEC_PER_SEC };
+	struct collector_context ctx = { .settings = &settings };
+	const struct survey *result;
+
+	script.attempts[0] = (struct attempt){ 10, 0, 0 };
+	script.attempts[1] = (struct attempt){ 20, 0, 0 };
+	script.attempts[2] = (struct attempt){ 0, -ENOMEM, 0 };
+	script.n = 3;
+	script.at = 0;
+	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
+	assert_int_equal(survey_get(&ctx, 0, &result), 0);
+	assert_int_equal(result->talkers.wanted, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(survey_get(&ctx, i == 1 ? 0 : SURVEY_TALKERS, &result), 0);
+		assert_int_equal(result->counts.visited, 20);
+		assert_int_equal(result->talkers.wanted, (1U << N_TALKERS_BYS) - 1);
+	}
+	settings.flows_min_interval_ns = 0;
+	assert_int_equal(survey_get(&ctx, SURVEY_TALKERS, &result), -ENOMEM);
+	assert_int_equal(script.at, 3);
+	settings.flows_min_interval_ns = 60 * NSEC_PER_SEC;
+	assert_int_equal(survey_get(&ctx, SURVEY_TALKERS, &result), 0);
+	assert_int_equal(result->counts.visited, 20);
+	survey_finish(&ctx.survey);
+	survey_finish(&ctx.survey);
+}
+
+/* Two that want different parts, in turn, share the second walk. */
+static void test_a_young_survey_loses_no_part(_unused_ void **state)
+{
+	const uint32_t parts[] = { SURVEY_TALKERS, SURVEY_JOIN };
+	struct collector_settings settings = { .procfs = script.procfs,
+					       .flows_min_interval_ns = 60 * NSEC_PER_SEC };
+	struct collector_context ctx = { .settings = &settings };
+	const struct survey *result;
+
+	script.n = 2;
+	script.at = 0;
+	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(survey_get(&ctx, parts[i % 2], &result), 0);
+	assert_int_equal(script.at, 2);
+	survey_finish(&ctx.survey);
+}
+
+/* What the collectors of one request say must add up, so none of them walks anew. */
+static void test_one_request_gets_one_survey(_unused_ void **state)
+{
+	struct collector_settings settings = { .procfs = script.procfs };
+	struct collector_context ctx = { .settings = &settings };
+	const struct survey *result;
+
+	script.n = 3;
+	script.at = 0;
+	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
+	for (int i = 0; i < script.n; i++)
+		script.attempts[i] = (struct attempt){ 10 + i, i == 1 ? -ETIME : 0, 0 };
+	for (ctx.request = 1; ctx.request <= 3; ctx.request++) {
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(survey_get(&ctx, 0, &result), 0);
+			assert_int_equal(result->counts.visited, 9 + ctx.request);
+		}
+	}
+	/* A young one that was given once stays good for all of the request. */
+	settings.flows_min_interval_ns = 60 * NSEC_PER_SEC;
+	assert_int_equal(survey_get(&ctx, 0, &result), 0);
+	settings.flows_min_interval_ns = 0;
+	assert_int_equal(survey_get(&ctx, 0, &result), 0);
+	assert_int_equal(result->counts.visited, 12);
+	assert_int_equal(script.at, 3);
+}
+
 /* The sample that a scrape in a hurry left is good for others in a hurry, not for one with time. */
 static void test_a_walk_cut_short_is_not_for_the_patient(_unused_ void **state)
 {
@@ -312,6 +388,9 @@ int main(void)
 		cmocka_unit_test(test_an_empty_namespace_is_not_dumped),
 		cmocka_unit_test(test_the_right_to_ask_is_asked_for_first),
 		cmocka_unit_test(test_a_young_walk_is_reused),
+		cmocka_unit_test(test_talkers_are_part_of_a_survey),
+		cmocka_unit_test(test_a_young_survey_loses_no_part),
+		cmocka_unit_test(test_one_request_gets_one_survey),
 		cmocka_unit_test(test_a_walk_cut_short_is_not_for_the_patient),
 	};
 
