@@ -25,6 +25,8 @@ void collector_context_finish(struct collector_context *ctx)
 	netlink_finish(&ctx->netlink);
 	stat_carry_finish(&ctx->stat);
 	survey_finish(&ctx->survey);
+	for (int i = 0; i < CONTEXT_LOOKS; i++)
+		free(ctx->looks[i]);
 }
 
 bool collector_notice_once(struct collector_context *ctx, enum collector_notice notice)

@@ -13,7 +13,10 @@
 #include "survey.h"
 #include "tracking.h"
 
+struct observation;
+
 #define COLLECTORS_MAX 64 /* a mask of collectors is 64 bits */
+#define CONTEXT_LOOKS 2
 
 /* What the flags say to the collectors (--collector.NAME.OPTION, --path.procfs). */
 struct collector_settings {
@@ -44,7 +47,10 @@ struct collector_context {
 	uint32_t survey_parts; /* enum survey_part that someone in it wants */
 	/* What the kernel says of the connections that requests came on; unknown in a command. */
 	enum tracking connection_tracked[N_FLOW_FAMILIES];
+	/* What the next diagnosis may compare with, newest first; owned, NULL: none. */
+	struct observation *looks[CONTEXT_LOOKS];
 	bool saw_nothing; /* the last diagnosis: no table, no socket, no flow could be read */
+	uint64_t filtered_walk_ns; /* CLOCK_MONOTONIC: none for filtered talkers before */
 	/* Of each collector, by its index in the registry. */
 	int last_error[COLLECTORS_MAX];
 	/* Bits of enum collector_notice that stood in the log already. */
