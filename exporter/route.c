@@ -22,8 +22,8 @@ static void serve_page(const struct route_request *request, struct route_answer 
 	answer->status = 200;
 	answer->type = "text/html; charset=UTF-8";
 	answer->header = "Content-Security-Policy";
-	answer->value = "default-src 'none'";
-	page_write(&answer->body, request->telemetry_path);
+	answer->value = page_csp;
+	page_write(&answer->body, request->telemetry_path, NULL);
 }
 
 static void serve_healthy(const struct route_request *request, struct route_answer *answer)

@@ -2,8 +2,8 @@
 
 #include "unit.h"
 
+#include "../../exporter/page.h"
 #include "../../exporter/route.h"
-#include "version.h"
 
 static struct route_request get(const char *path)
 {
@@ -91,27 +91,28 @@ static void probes(_unused_ void **state)
 	check_answer(&request, &healthy, "Ready\n");
 }
 
-static const struct route_answer page = { .status = 200,
-					  .type = "text/html; charset=UTF-8",
-					  .header = "Content-Security-Policy",
-					  .value = "default-src 'none'" };
+static void check_page(const char *telemetry_path)
+{
+	const struct route_answer expected = { .status = 200,
+					       .type = "text/html; charset=UTF-8",
+					       .header = "Content-Security-Policy",
+					       .value = page_csp };
+	struct route_request request = get("/");
+	struct buffer body;
 
-#define PAGE(href)                                                                                 \
-	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"                  \
-	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"               \
-	"<title>conntrack_exporter</title>\n</head>\n<body>\n<h1>conntrack_exporter</h1>\n"        \
-	"<p>The kernel's connection tracking table and this host's sockets, for Prometheus.</p>\n" \
-	"<p>Version: " EXPORTER_VERSION " (" EXPORTER_REVISION                                     \
-	")</p>\n"                                                                                  \
-	"<p><a href=\"" href "\">Metrics</a></p>\n</body>\n</html>\n"
+	buffer_init(&body, 1U << 20);
+	page_write(&body, telemetry_path, NULL);
+	buffer_append_char(&body, '\0');
+	assert_int_equal(body.error, 0);
+	request.telemetry_path = telemetry_path;
+	check_answer(&request, &expected, body.data);
+	buffer_finish(&body);
+}
 
 static void the_page_links_to_the_metrics(_unused_ void **state)
 {
-	struct route_request request = get("/");
-
-	check_answer(&request, &page, PAGE("/metrics"));
-	request.telemetry_path = "/a&b\"<i>'";
-	check_answer(&request, &page, PAGE("/a&amp;b&quot;&lt;i>'"));
+	check_page("/metrics");
+	check_page("/a&b\"<i>'");
 }
 
 static void other_paths_are_not_found(_unused_ void **state)
