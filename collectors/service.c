@@ -13,6 +13,7 @@
 #include "../exporter/process.h"
 #include "../exporter/syscalls.h"
 #include "../exporter/util.h"
+#include "reports.h"
 #include "scrape.h"
 
 /* Set when the web process has ended: whoever reads the kernel for it may stop. */
@@ -70,7 +71,6 @@ static int answer_metrics(int fd, struct collector_context *ctx, const struct pr
 	struct exposition e;
 	int r;
 
-	ctx->deadline_ns = request->deadline_ns;
 	exposition_init(&e, request->format);
 	r = scrape_run(ctx, request->collectors, about_us ? self : NULL, &request->web, &e);
 	if (r < 0)
@@ -78,6 +78,46 @@ static int answer_metrics(int fd, struct collector_context *ctx, const struct pr
 	r = channel_send_answer(fd, r, e.out.data, r < 0 ? 0 : e.out.len);
 	exposition_destroy(&e);
 	return r;
+}
+
+static int make_report(struct collector_context *ctx, const struct request *request,
+		       struct buffer *out)
+{
+	switch (request->kind) {
+	case REQUEST_DIAGNOSIS:
+		return reports_diagnosis(ctx, request->flags & REQUEST_SECOND_LOOK, out);
+	case REQUEST_VERDICT:
+		return reports_verdict(ctx, out);
+	case REQUEST_TALKERS:
+		return reports_talkers(ctx, &request->talkers, out);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Who asked is told why there is no report; a line in the log for each would be up to strangers. */
+static int answer_report(int fd, struct collector_context *ctx, const struct request *request)
+{
+	struct buffer out;
+	int r;
+
+	buffer_init(&out, ANSWER_SIZE_MAX);
+	r = make_report(ctx, request, &out);
+	if (r < 0 && r != -EAGAIN)
+		log_debug("No report", "err", errno_text(r));
+	r = channel_send_answer(fd, r, out.data, r < 0 ? 0 : out.len);
+	buffer_finish(&out);
+	return r;
+}
+
+static int answer(int fd, struct collector_context *ctx, const struct process_self *self,
+		  const struct request *request)
+{
+	ctx->deadline_ns = request->deadline_ns;
+	for (int i = 0; i < N_FLOW_FAMILIES; i++)
+		ctx->connection_tracked[i] = request->tracked[i];
+	return request->kind == REQUEST_METRICS ? answer_metrics(fd, ctx, self, request)
+						: answer_report(fd, ctx, request);
 }
 
 /*
@@ -96,7 +136,7 @@ static int serve(int fd, struct collector_context *ctx, const struct process_sel
 			break;
 		if (request.kind == REQUEST_QUIT)
 			return 0;
-		r = answer_metrics(fd, ctx, self, &request);
+		r = answer(fd, ctx, self, &request);
 	}
 	if (r == 0 || r == -ECONNRESET)
 		log_error("Web process ended, ending the collector process");

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "exposition.h"
 #include "util.h"
 
 #define ERRNO_MAX 4095 /* as in the kernel */
@@ -20,21 +19,6 @@ struct answer_header {
 int channel_create(int ret_fds[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
-}
-
-int request_check(const void *bytes, size_t length, uint64_t allowed)
-{
-	struct request request;
-
-	if (length != sizeof(request))
-		return -EMSGSIZE;
-	memcpy(&request, bytes, sizeof(request));
-	if (request.magic != REQUEST_MAGIC || request.kind >= N_REQUEST_KINDS ||
-	    request.format >= N_EXPOSITION_FORMATS)
-		return -EINVAL;
-	if (request.flags & ~REQUEST_EXPORTER_METRICS || request.collectors & ~allowed)
-		return -EINVAL;
-	return request.web.has >> N_PROCESS_VALUES ? -EINVAL : 0;
 }
 
 static int send_packet(int fd, const void *bytes, size_t length)

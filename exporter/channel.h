@@ -13,26 +13,7 @@
 #include <sys/types.h>
 
 #include "buffer.h"
-#include "process.h"
-
-enum request_kind {
-	REQUEST_METRICS,
-	REQUEST_QUIT, /* an orderly end: no answer */
-	N_REQUEST_KINDS,
-};
-
-#define REQUEST_MAGIC 0x636e7471U
-#define REQUEST_EXPORTER_METRICS 1U /* the only flag: add process_* and build_info */
-
-struct request {
-	uint32_t magic;
-	uint32_t kind;	 /* enum request_kind */
-	uint32_t format; /* enum exposition_format */
-	uint32_t flags;
-	uint64_t collectors;	  /* mask; a subset of those that are on */
-	uint64_t deadline_ns;	  /* CLOCK_MONOTONIC */
-	struct process_usage web; /* added to the collector's own */
-};
+#include "request.h"
 
 #define ANSWER_CHUNK_MAX 32768U
 #define ANSWER_SIZE_MAX (16U << 20)
@@ -47,12 +28,6 @@ struct answer {
 
 /* Creates the pair, close-on-exec. Returns 0 or a negative errno. */
 int channel_create(int ret_fds[2]);
-
-/*
- * Checks the bytes of a request. Returns 0, -EMSGSIZE for a wrong length, -EINVAL for a wrong
- * magic, kind, format, flag or collector. allowed is the mask of collectors that are on.
- */
-int request_check(const void *bytes, size_t length, uint64_t allowed);
 
 /* Web side. Returns 0 or a negative errno. */
 int channel_send_request(int fd, const struct request *request);

@@ -55,3 +55,10 @@ bool connections_evict(struct connections *all)
 	(void)shutdown(oldest->fd, SHUT_RDWR);
 	return true;
 }
+
+bool connections_make_room(struct connections *all, size_t max)
+{
+	while (all->n >= max && connections_evict(all))
+		;
+	return all->n < max;
+}

@@ -35,3 +35,6 @@ void connection_idle(struct connections *all, struct connection *c);
 
 /* Shuts down the socket of the oldest idle one. False when there is none. */
 bool connections_evict(struct connections *all);
+
+/* Shuts down idle ones until fewer than max live. False when there are not enough. */
+bool connections_make_room(struct connections *all, size_t max);

@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "gzip.h"
 #include "log.h"
 #include "negotiation.h"
+#include "reply.h"
 #include "util.h"
 
 #define ENDING "The exporter is ending."
+#define BUSY "The collector process is busy, try again later."
 
 void dispatch_init(struct dispatch *dispatch, int channel)
 {
@@ -25,120 +26,155 @@ void dispatch_finish(struct dispatch *dispatch)
 	process_self_close(&dispatch->self);
 }
 
-/* Answers with a line of text; an answer that cannot be made closes the connection. */
-static void answer_text(struct http_scrape_waiter *waiter, unsigned int status, const char *text)
+/* Hands the answer over to one waiter; one that could not be made closes the connection. */
+static void answer_one(struct http_waiter *waiter, struct http_content *content)
 {
-	struct http_content *content;
-	struct buffer body;
-
-	buffer_init(&body, 1024);
-	buffer_append_string(&body, text);
-	buffer_append_char(&body, '\n');
-	content = http_content_create(status, "text/plain; charset=utf-8", NULL, &body);
 	http_answer(waiter, content);
 	http_content_release(content);
 }
 
-static struct http_scrape_waiter *whole(struct waiter *waiter)
+static void answer_failure(const struct dispatch *dispatch, struct http_waiter *waiter,
+			   unsigned int status, const char *sentence)
 {
-	return (struct http_scrape_waiter *)(void *)waiter;
+	answer_one(waiter, reply_failure(waiter->kind, status, sentence, dispatch->telemetry_path));
 }
 
-static void answer_all(struct waiter *waiters, unsigned int status, const char *text)
+static struct http_waiter *whole(struct waiter *waiter)
+{
+	return (struct http_waiter *)(void *)waiter;
+}
+
+static void fail_all(const struct dispatch *dispatch, struct waiter *waiters, unsigned int status,
+		     const char *sentence)
 {
 	while (waiters) {
 		struct waiter *next = waiters->next;
 
-		answer_text(whole(waiters), status, text);
+		answer_failure(dispatch, whole(waiters), status, sentence);
 		waiters = next;
 	}
 }
 
-static int send_flight(struct dispatch *dispatch, const struct flight *flight)
+static void add_scrape(const struct dispatch *dispatch, const struct flight_key *key,
+		       struct request *request)
 {
-	struct request request = { .magic = REQUEST_MAGIC, .kind = REQUEST_METRICS };
+	request->format = key->format;
+	request->collectors = key->collectors;
+	request->flags = dispatch->exporter_metrics ? REQUEST_EXPORTER_METRICS : 0;
+	process_usage_read(&dispatch->self, &request->web);
+}
 
-	request.format = flight->key.format;
-	request.collectors = flight->key.collectors;
+static int send_flight(struct dispatch *dispatch, const struct flight *flight, uint64_t now_ns)
+{
+	struct request request = { .magic = REQUEST_MAGIC, .kind = flight->key.kind };
+
 	request.deadline_ns = flight->deadline_ns;
-	request.flags = dispatch->exporter_metrics ? REQUEST_EXPORTER_METRICS : 0;
-	process_usage_read(&dispatch->self, &request.web);
+	request.talkers = flight->key.talkers;
+	for (int i = 0; i < N_FLOW_FAMILIES; i++)
+		request.tracked[i] = conntrack_probes_get(&dispatch->probes, i, now_ns);
+	if (flight->key.kind == REQUEST_METRICS)
+		add_scrape(dispatch, &flight->key, &request);
+	else if (flight->key.kind == REQUEST_DIAGNOSIS && flight->due_ns)
+		request.flags = REQUEST_SECOND_LOOK;
 	return channel_send_request(dispatch->channel, &request);
 }
 
-/* Sends the next request if the collector process is free. */
-static void start_flight(struct dispatch *dispatch)
+/* Sends the next request if the collector process is free and one is due. */
+static void start_flight(struct dispatch *dispatch, uint64_t now_ns)
 {
 	const struct flight *flight;
 
-	while ((flight = flights_start(&dispatch->flights))) {
-		int r = send_flight(dispatch, flight);
+	while ((flight = flights_start(&dispatch->flights, now_ns))) {
+		int r = send_flight(dispatch, flight, now_ns);
 
 		dispatch->collecting = r == 0;
 		/* That the collector process is gone is reported when the channel's end is read. */
 		if (r == 0 || r == -EPIPE)
 			return;
 		log_error("Cannot ask the collector process", "err", errno_text(r));
-		answer_all(flights_finish(&dispatch->flights), 500, errno_text(r));
+		fail_all(dispatch, flights_finish(&dispatch->flights), 500, errno_text(r));
 	}
 }
 
-void dispatch_scrape(void *ctx, struct http_scrape_waiter *waiter, const struct http_scrape *scrape)
+/* What the parameters and headers ask for; -EINVAL with a sentence in error. */
+static int make_key(const struct dispatch *dispatch, const struct http_question *question,
+		    struct flight_key *ret, char error[QUERY_ERROR_MAX])
+{
+	*ret = (struct flight_key){ .kind = question->kind };
+	switch (question->kind) {
+	case REQUEST_METRICS:
+		ret->format = negotiation_format(question->accept);
+		return query_collectors(&question->query, dispatch->enabled, &ret->collectors,
+					error);
+	case REQUEST_TALKERS:
+		return query_talkers(&question->query, &ret->talkers, error);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * How many may wait where one of this kind begins to; 0: no limit. A report is cheap to ask for and
+ * may wait for seconds, so reports leave half of the places to scrapes.
+ */
+static uint64_t limit_of(const struct dispatch *dispatch, enum request_kind kind)
+{
+	return kind == REQUEST_METRICS ? dispatch->max_requests
+				       : dispatch->max_requests - dispatch->max_requests / 2;
+}
+
+/* Joins or makes the flight, and starts it if nothing else runs. */
+static int begin_to_wait(struct dispatch *dispatch, const struct flight_key *key, uint64_t now_ns,
+			 const char *timeout, struct waiter *waiter)
+{
+	const bool verdict = key->kind == REQUEST_VERDICT;
+	const uint64_t patience_ns = verdict ? 0 : DISPATCH_PATIENCE_MS * NSEC_PER_MSEC,
+		       deadline_ns = now_ns + (verdict ? DISPATCH_VERDICT_MS * NSEC_PER_MSEC
+						       : negotiation_timeout_ns(timeout));
+	int r;
+
+	waiter->give_up_ns = deadline_ns + patience_ns;
+	r = flights_join(&dispatch->flights, key, now_ns, deadline_ns, waiter);
+	if (r == 0)
+		start_flight(dispatch, now_ns);
+	return r;
+}
+
+void dispatch_ask(void *ctx, struct http_waiter *waiter, const struct http_question *question)
 {
 	struct dispatch *dispatch = ctx;
-	const uint64_t now = clock_monotonic_ns(),
-		       timeout = negotiation_timeout_ns(scrape->timeout);
-	struct flight_key key = { .format = negotiation_format(scrape->accept) };
+	const uint64_t now = clock_monotonic_ns(), limit = limit_of(dispatch, question->kind);
 	char error[QUERY_ERROR_MAX];
+	struct flight_key key;
 
-	if (query_collectors(&scrape->query, dispatch->enabled, &key.collectors, error) < 0) {
-		answer_text(waiter, 400, error);
+	waiter->kind = question->kind;
+	waiter->gzip = negotiation_gzip(question->accept_encoding);
+	conntrack_probes_take(&dispatch->probes, question->fd, now);
+	if (make_key(dispatch, question, &key, error) < 0) {
+		answer_one(waiter, reply_text(400, error));
 		return;
 	}
 	if (dispatch->ended) {
-		answer_text(waiter, 503, ENDING);
+		answer_failure(dispatch, waiter, 503, ENDING);
 		return;
 	}
-	if (dispatch->max_requests && dispatch->flights.n_waiters >= dispatch->max_requests) {
+	if (limit && dispatch->flights.n_waiters >= limit) {
 		(void)snprintf(error, sizeof(error),
 			       "Limit of concurrent requests reached (%llu), try again later.",
-			       (unsigned long long)dispatch->max_requests);
-		answer_text(waiter, 503, error);
+			       (unsigned long long)limit);
+		answer_failure(dispatch, waiter, 503, error);
 		return;
 	}
-	waiter->gzip = negotiation_gzip(scrape->accept_encoding);
-	waiter->waiter.give_up_ns = now + timeout + DISPATCH_PATIENCE_MS * NSEC_PER_MSEC;
-	if (flights_join(&dispatch->flights, &key, now, now + timeout, &waiter->waiter) < 0)
-		answer_text(waiter, 500, "Out of memory");
-	else
-		start_flight(dispatch);
-}
-
-/* The answer's bytes as they are, or compressed; NULL when out of memory. */
-static struct http_content *make_content(struct dispatch *dispatch, enum exposition_format format,
-					 bool gzip)
-{
-	struct buffer body;
-	int r = 0;
-
-	buffer_init(&body, ANSWER_SIZE_MAX);
-	if (gzip)
-		r = gzip_compress(dispatch->answer.body.data, dispatch->answer.body.len, &body);
-	else
-		buffer_append(&body, dispatch->answer.body.data, dispatch->answer.body.len);
-	if (r < 0) {
-		buffer_finish(&body);
-		return NULL;
-	}
-	return http_content_create(200, negotiation_content_type(format), gzip ? "gzip" : NULL,
-				   &body);
+	if (begin_to_wait(dispatch, &key, now, question->timeout, &waiter->waiter) < 0)
+		answer_failure(dispatch, waiter, 500, "Out of memory");
 }
 
 /*
  * Gives the whole answer to all who wait for it; each of its two forms is made once, if somebody
  * wants it.
  */
-static void deliver(struct dispatch *dispatch, enum exposition_format format, struct waiter *waiter)
+static void deliver(const struct dispatch *dispatch, const struct flight_key *key,
+		    struct waiter *waiter)
 {
 	struct http_content *contents[2] = { NULL, NULL };
 	struct waiter *next;
@@ -148,50 +184,102 @@ static void deliver(struct dispatch *dispatch, enum exposition_format format, st
 
 		next = waiter->next;
 		if (!contents[gzip])
-			contents[gzip] = make_content(dispatch, format, gzip);
+			contents[gzip] = reply_success(key, &dispatch->answer.body, gzip,
+						       dispatch->telemetry_path);
 		http_answer(whole(waiter), contents[gzip]);
 	}
 	http_content_release(contents[0]);
 	http_content_release(contents[1]);
 }
 
+/* Those of a scrape go into its metrics, so that one that fails is a failure of ours. */
+static void deliver_failure(const struct dispatch *dispatch, enum request_kind kind, int error,
+			    struct waiter *waiters)
+{
+	const char *sentence = errno_text(error);
+
+	if (error == -EPERM)
+		sentence = "Reading conntrack over netlink needs CAP_NET_ADMIN.";
+	else if (error == -ENODATA)
+		sentence = "nf_conntrack is not loaded.";
+	fail_all(dispatch, waiters, kind == REQUEST_METRICS ? 500 : 503, sentence);
+}
+
+static uint64_t second_look_ns(const struct flight *flight, uint64_t now_ns)
+{
+	const uint64_t wanted_ns = now_ns + DISPATCH_LOOK_INTERVAL_MS * NSEC_PER_MSEC,
+		       reserve_ns = DISPATCH_LOOK_RESERVE_MS * NSEC_PER_MSEC;
+
+	if (flight->deadline_ns < now_ns + reserve_ns)
+		return now_ns;
+	return wanted_ns + reserve_ns < flight->deadline_ns ? wanted_ns
+							    : flight->deadline_ns - reserve_ns;
+}
+
+/*
+ * When to ask again where the collector process wants it; 0: not at all. There is no third look,
+ * and no walk may be due for a while yet.
+ */
+static uint64_t again_ns(const struct flight *flight, uint64_t now_ns)
+{
+	if (flight->key.kind == REQUEST_DIAGNOSIS && !flight->due_ns)
+		return second_look_ns(flight, now_ns);
+	if (flight->key.kind == REQUEST_TALKERS)
+		return now_ns + DISPATCH_WALK_INTERVAL_MS * NSEC_PER_MSEC;
+	return 0;
+}
+
+/* The running flight has its answer. Nothing is asked again for nobody. */
+static void land(struct dispatch *dispatch, uint64_t now_ns)
+{
+	const struct flight *flight = dispatch->flights.first;
+	const struct flight_key key = flight->key;
+	const int status = dispatch->answer.status;
+	const uint64_t due_ns = status == -EAGAIN && flight->waiters ? again_ns(flight, now_ns) : 0;
+
+	if (due_ns)
+		flights_postpone(&dispatch->flights, due_ns);
+	else if (status < 0)
+		deliver_failure(dispatch, key.kind, status, flights_finish(&dispatch->flights));
+	else
+		deliver(dispatch, &key, flights_finish(&dispatch->flights));
+}
+
 int dispatch_receive(struct dispatch *dispatch)
 {
-	const struct flight *running = dispatch->flights.first;
-	enum exposition_format format;
 	int r = channel_receive_answer(dispatch->channel, &dispatch->answer);
+	uint64_t now;
 
 	if (r <= 0)
 		return r;
 	/* An answer that nobody asked for. */
 	if (!dispatch->flights.running)
 		return -EBADMSG;
+	now = clock_monotonic_ns();
 	dispatch->collecting = false;
-	format = running->key.format;
-	if (dispatch->answer.status < 0)
-		answer_all(flights_finish(&dispatch->flights), 500,
-			   errno_text(dispatch->answer.status));
-	else
-		deliver(dispatch, format, flights_finish(&dispatch->flights));
+	land(dispatch, now);
 	answer_finish(&dispatch->answer);
 	answer_init(&dispatch->answer);
-	start_flight(dispatch);
+	start_flight(dispatch, now);
 	return 0;
 }
 
-void dispatch_expire(struct dispatch *dispatch, uint64_t now_ns)
+void dispatch_turn(struct dispatch *dispatch, uint64_t now_ns)
 {
-	answer_all(flights_expire(&dispatch->flights, now_ns), 503,
-		   "The collector process is busy, try again later.");
+	fail_all(dispatch, flights_expire(&dispatch->flights, now_ns), 503, BUSY);
+	start_flight(dispatch, now_ns);
 }
 
-uint64_t dispatch_next_expiry(const struct dispatch *dispatch)
+uint64_t dispatch_next_turn(const struct dispatch *dispatch)
 {
-	return flights_next_expiry(&dispatch->flights);
+	const uint64_t expiry_ns = flights_next_expiry(&dispatch->flights),
+		       due_ns = flights_next_due(&dispatch->flights);
+
+	return expiry_ns < due_ns ? expiry_ns : due_ns;
 }
 
 void dispatch_clear(struct dispatch *dispatch)
 {
 	dispatch->ended = true;
-	answer_all(flights_clear(&dispatch->flights), 503, ENDING);
+	fail_all(dispatch, flights_clear(&dispatch->flights), 503, ENDING);
 }

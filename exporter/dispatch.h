@@ -2,55 +2,68 @@
 #pragma once
 
 /*
- * Between HTTP and the channel: hands scrapes to the collector process, one collection at a time,
- * and its answers back.
+ * Between HTTP and the channel: hands requests to the collector process, one at a time, and its
+ * answers back.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "channel.h"
+#include "conntrack_probe.h"
 #include "flight.h"
 #include "http.h"
 #include "process.h"
 
 /*
- * A collector process that has not answered this long after a scrape's deadline is not waited for;
+ * A collector process that has not answered this long after a request's deadline is not waited for;
  * a scraper that said how long it waits is still there then.
  */
 #define DISPATCH_PATIENCE_MS 400
+/* How long the status page waits for its verdict; the probes that ask for it wait for a second. */
+#define DISPATCH_VERDICT_MS 500
+/*
+ * How long after the first look of a diagnosis the second one follows: long enough for a rate.
+ * Where the deadline is nearer, the second look comes while there is still so much time left for
+ * it; where not even that is left, at once.
+ */
+#define DISPATCH_LOOK_INTERVAL_MS 5000
+#define DISPATCH_LOOK_RESERVE_MS 500
+/* How long talkers wait until it is asked again whether they may have a walk of their own. */
+#define DISPATCH_WALK_INTERVAL_MS 100
 
 struct dispatch {
 	int channel;
+	const char *telemetry_path;
 	uint64_t enabled;      /* mask of collectors that are on */
-	uint64_t max_requests; /* scrapes that may wait; 0: no limit */
+	uint64_t max_requests; /* that may wait, half of them for reports; 0: no limit */
 	bool exporter_metrics; /* add process_* and build_info */
 	bool collecting;       /* a request is on its way and has no answer yet */
 	bool ended;	       /* dispatch_clear() was called: nobody may begin to wait */
 	struct flights flights;
 	struct answer answer; /* the one that is arriving */
 	struct process_self self;
+	struct conntrack_probes probes; /* of the connections that questions came on */
 };
 
 /* channel stays the caller's. */
 void dispatch_init(struct dispatch *dispatch, int channel);
 void dispatch_finish(struct dispatch *dispatch);
 
-/* A http_scrape_fn; ctx is the struct dispatch. */
-void dispatch_scrape(void *ctx, struct http_scrape_waiter *waiter,
-		     const struct http_scrape *scrape);
+/* A http_ask_fn; ctx is the struct dispatch. */
+void dispatch_ask(void *ctx, struct http_waiter *waiter, const struct http_question *question);
 
 /*
  * Reads what the channel holds. Once an answer is whole, everyone who waits for it gets it and the
- * next collection starts. Returns 0, or as channel_receive_answer().
+ * next request is sent. Returns 0, or as channel_receive_answer().
  */
 int dispatch_receive(struct dispatch *dispatch);
 
-/* Answers those whose patience ended by now. */
-void dispatch_expire(struct dispatch *dispatch, uint64_t now_ns);
+/* Answers those whose patience ended by now, and sends a postponed request that is due. */
+void dispatch_turn(struct dispatch *dispatch, uint64_t now_ns);
 
-/* When the next one's does, on CLOCK_MONOTONIC; UINT64_MAX: nobody waits. */
-uint64_t dispatch_next_expiry(const struct dispatch *dispatch);
+/* When dispatch_turn() has something to do, on CLOCK_MONOTONIC; UINT64_MAX: nobody waits. */
+uint64_t dispatch_next_turn(const struct dispatch *dispatch);
 
 /* Answers everyone who waits, and who asks from now on, with 503. */
 void dispatch_clear(struct dispatch *dispatch);

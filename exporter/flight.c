@@ -2,12 +2,15 @@
 
 #include "flight.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_same(const struct flight_key *a, const struct flight_key *b)
 {
-	return a->format == b->format && a->collectors == b->collectors;
+	return a->kind == b->kind && a->format == b->format && a->collectors == b->collectors &&
+	       memcmp(&a->talkers, &b->talkers, sizeof(a->talkers)) == 0;
 }
 
 int flights_join(struct flights *flights, const struct flight_key *key, uint64_t now_ns,
@@ -16,7 +19,8 @@ int flights_join(struct flights *flights, const struct flight_key *key, uint64_t
 	const uint64_t enough_ns = now_ns + (deadline_ns - now_ns) / 2;
 	struct flight **at = &flights->first;
 
-	while (*at && !(is_same(&(*at)->key, key) && (*at)->deadline_ns >= enough_ns))
+	while (*at && !(is_same(&(*at)->key, key) && (*at)->deadline_ns >= enough_ns &&
+			(*at)->due_ns < deadline_ns))
 		at = &(*at)->next;
 	if (!*at) {
 		*at = calloc(1, sizeof(**at));
@@ -25,6 +29,7 @@ int flights_join(struct flights *flights, const struct flight_key *key, uint64_t
 		(*at)->key = *key;
 		(*at)->deadline_ns = deadline_ns;
 	}
+	waiter->deadline_ns = deadline_ns;
 	waiter->next = (*at)->waiters;
 	(*at)->waiters = waiter;
 	flights->n_waiters++;
@@ -44,12 +49,52 @@ static struct waiter *pop(struct flights *flights)
 	return waiters;
 }
 
-const struct flight *flights_start(struct flights *flights)
+/* Of what the most patient waiter still has, a flight must have half, as when it is joined. */
+static void extend_deadline(struct flight *flight, uint64_t now_ns)
 {
+	uint64_t last_ns = flight->deadline_ns;
+
+	for (const struct waiter *w = flight->waiters; w; w = w->next)
+		last_ns = w->deadline_ns > last_ns ? w->deadline_ns : last_ns;
+	if (last_ns > now_ns && flight->deadline_ns < now_ns + (last_ns - now_ns) / 2)
+		flight->deadline_ns = last_ns;
+}
+
+const struct flight *flights_start(struct flights *flights, uint64_t now_ns)
+{
+	struct flight **at = &flights->first, *flight;
+
 	if (flights->running)
 		return NULL;
-	flights->running = flights->first != NULL;
-	return flights->first;
+	while (*at && (*at)->due_ns > now_ns)
+		at = &(*at)->next;
+	flight = *at;
+	if (!flight)
+		return NULL;
+	*at = flight->next;
+	flight->next = flights->first;
+	flights->first = flight;
+	flights->running = true;
+	extend_deadline(flight, now_ns);
+	return flight;
+}
+
+void flights_postpone(struct flights *flights, uint64_t due_ns)
+{
+	assert(flights->running);
+	flights->first->due_ns = due_ns;
+	flights->running = false;
+}
+
+uint64_t flights_next_due(const struct flights *flights)
+{
+	uint64_t first = UINT64_MAX;
+
+	if (flights->running)
+		return first;
+	for (const struct flight *flight = flights->first; flight; flight = flight->next)
+		first = flight->due_ns < first ? flight->due_ns : first;
+	return first;
 }
 
 struct waiter *flights_finish(struct flights *flights)

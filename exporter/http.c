@@ -21,20 +21,20 @@
 struct http {
 	struct MHD_Daemon *daemon;
 	const char *telemetry_path;
-	http_scrape_fn scrape;
+	http_ask_fn ask;
 	void *ctx;
 	struct connections connections;
 	size_t n_active;
 	bool draining;
 };
 
-struct request {
-	struct http_scrape_waiter waiter; /* first, so that it leads back to the whole */
+struct http_request {
+	struct http_waiter waiter; /* first, so that it leads back to the whole */
 	struct http *http;
 	struct MHD_Connection *mhd;
 	struct connection *connection;
 	struct http_content *content; /* one reference; NULL until answered */
-	bool answered;		      /* by the scrape's callback */
+	bool answered;		      /* by the caller */
 	bool refused;		      /* on the first call, for its body */
 	bool suspended;
 };
@@ -75,7 +75,7 @@ static void on_completed(void *ctx, _unused_ struct MHD_Connection *mhd, void **
 			 _unused_ enum MHD_RequestTerminationCode code)
 {
 	struct http *http = ctx;
-	struct request *request = *request_context;
+	struct http_request *request = *request_context;
 
 	if (!request)
 		return;
@@ -90,8 +90,7 @@ static bool add_header(struct MHD_Response *response, const char *name, const ch
 }
 
 /* Takes over the bytes of body when it succeeds. */
-static struct MHD_Response *response_create(const char *type, const char *encoding,
-					    struct buffer *body)
+static struct MHD_Response *response_create(const struct answer_head *head, struct buffer *body)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		body->len, body->len ? (void *)body->data : (void *)"",
@@ -100,28 +99,28 @@ static struct MHD_Response *response_create(const char *type, const char *encodi
 	if (!response)
 		return NULL;
 	body->data = body->len ? NULL : body->data;
-	if (add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) &&
+	if (add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, head->type) &&
 	    add_header(response, "X-Content-Type-Options", "nosniff") &&
-	    add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, encoding))
+	    add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, head->encoding) &&
+	    add_header(response, head->header, head->value))
 		return response;
 	MHD_destroy_response(response);
 	return NULL;
 }
 
-struct http_content *http_content_create(unsigned int status, const char *type,
-					 const char *encoding, struct buffer *body)
+struct http_content *http_content_create(const struct answer_head *head, struct buffer *body)
 {
 	struct http_content *content = malloc(sizeof(*content));
 	struct MHD_Response *response = NULL;
 
 	if (content && !body->error)
-		response = response_create(type, encoding, body);
+		response = response_create(head, body);
 	buffer_finish(body);
 	if (!response) {
 		free(content);
 		return NULL;
 	}
-	*content = (struct http_content){ response, status, 1 };
+	*content = (struct http_content){ response, head->status, 1 };
 	return content;
 }
 
@@ -134,7 +133,7 @@ void http_content_release(struct http_content *content)
 }
 
 /* From now on the connection may make room for others, however slowly its client reads. */
-static enum MHD_Result queue(struct request *request, const struct http_content *content)
+static enum MHD_Result queue(struct http_request *request, const struct http_content *content)
 {
 	if (request->connection)
 		connection_idle(&request->http->connections, request->connection);
@@ -151,9 +150,7 @@ static enum MHD_Result queue(struct request *request, const struct http_content 
 static enum MHD_Result add_query_value(void *ctx, _unused_ enum MHD_ValueKind kind, const char *key,
 				       const char *value)
 {
-	struct http_scrape *scrape = ctx;
-
-	query_add(&scrape->query, key, value);
+	query_add(ctx, key, value);
 	return MHD_YES;
 }
 
@@ -162,17 +159,21 @@ static const char *header(struct MHD_Connection *mhd, const char *name)
 	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
 }
 
-static enum MHD_Result serve_scrape(struct request *request)
+/* The connection stands still until the caller has an answer, which it may have at once. */
+static enum MHD_Result ask(struct http_request *request, enum request_kind kind)
 {
-	struct http_scrape scrape = {
+	struct http_question question = {
+		.kind = kind,
 		.accept = header(request->mhd, MHD_HTTP_HEADER_ACCEPT),
 		.accept_encoding = header(request->mhd, MHD_HTTP_HEADER_ACCEPT_ENCODING),
 		.timeout = header(request->mhd, "X-Prometheus-Scrape-Timeout-Seconds"),
+		.fd = request->connection ? request->connection->fd : -1,
 	};
 
+	query_init(&question.query);
 	(void)MHD_get_connection_values(request->mhd, MHD_GET_ARGUMENT_KIND, add_query_value,
-					&scrape);
-	request->http->scrape(request->http->ctx, &request->waiter, &scrape);
+					&question.query);
+	request->http->ask(request->http->ctx, &request->waiter, &question);
 	if (request->answered)
 		return queue(request, request->content);
 	if (request->connection)
@@ -182,9 +183,9 @@ static enum MHD_Result serve_scrape(struct request *request)
 	return MHD_YES;
 }
 
-void http_answer(struct http_scrape_waiter *waiter, struct http_content *content)
+void http_answer(struct http_waiter *waiter, struct http_content *content)
 {
-	struct request *request = (struct request *)(void *)waiter;
+	struct http_request *request = (struct http_request *)(void *)waiter;
 
 	request->answered = true;
 	request->content = content;
@@ -211,20 +212,16 @@ static bool announces_body(struct MHD_Connection *mhd)
 	return found;
 }
 
-static enum MHD_Result serve_answer(struct request *request, struct route_answer *answer)
+static enum MHD_Result serve_answer(struct http_request *request, struct route_answer *answer)
 {
-	struct http_content *content = http_content_create(answer->status, answer->type, NULL,
-							   &answer->body);
-	enum MHD_Result result;
+	struct http_content *content = http_content_create(&answer->head, &answer->body);
+	enum MHD_Result result = queue(request, content);
 
-	if (content && answer->header)
-		(void)add_header(content->response, answer->header, answer->value);
-	result = queue(request, content);
 	http_content_release(content);
 	return result;
 }
 
-static enum MHD_Result serve(struct request *request, const char *path, const char *method)
+static enum MHD_Result serve(struct http_request *request, const char *path, const char *method)
 {
 	const struct route_request asked = {
 		.method = method,
@@ -236,12 +233,12 @@ static enum MHD_Result serve(struct request *request, const char *path, const ch
 	struct route_answer answer;
 
 	route(&asked, &answer);
-	return answer.scrape ? serve_scrape(request) : serve_answer(request, &answer);
+	return answer.asks ? ask(request, answer.kind) : serve_answer(request, &answer);
 }
 
-static struct request *request_create(struct http *http, struct MHD_Connection *mhd)
+static struct http_request *request_create(struct http *http, struct MHD_Connection *mhd)
 {
-	struct request *request = calloc(1, sizeof(*request));
+	struct http_request *request = calloc(1, sizeof(*request));
 
 	if (!request)
 		return NULL;
@@ -254,7 +251,7 @@ static struct request *request_create(struct http *http, struct MHD_Connection *
 }
 
 /*
- * Called when the headers are there, again when the request is whole, and again when a scrape has
+ * Called when the headers are there, again when the request is whole, and again when a question has
  * its answer. An answer on the first call makes libmicrohttpd close the connection behind it, which
  * is right for a request whose body nobody will read, and wrong for all others: a scraper whose new
  * connections a full table turns away still has the one it came with.
@@ -264,7 +261,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *mhd, const c
 				  _unused_ const char *body, size_t *body_size,
 				  void **request_context)
 {
-	struct request *request = *request_context;
+	struct http_request *request = *request_context;
 
 	*body_size = 0;
 	if (!request) {
@@ -307,14 +304,14 @@ static struct MHD_Daemon *daemon_start(struct http *http)
 				MHD_OPTION_END);
 }
 
-int http_create(const char *telemetry_path, http_scrape_fn fn, void *ctx, struct http **ret)
+int http_create(const char *telemetry_path, http_ask_fn fn, void *ctx, struct http **ret)
 {
 	struct http *http = calloc(1, sizeof(*http));
 	int r;
 
 	if (!http)
 		return -ENOMEM;
-	*http = (struct http){ .telemetry_path = telemetry_path, .scrape = fn, .ctx = ctx };
+	*http = (struct http){ .telemetry_path = telemetry_path, .ask = fn, .ctx = ctx };
 	connections_init(&http->connections);
 	errno = 0;
 	http->daemon = daemon_start(http);
@@ -361,10 +358,9 @@ void http_run(struct http *http)
 static void add_connection(struct http *http, int fd, const struct sockaddr_storage *address,
 			   socklen_t length)
 {
-	while (http->connections.n >= HTTP_CONNECTIONS_MAX && connections_evict(&http->connections))
-		;
-	if (http->connections.n >= HTTP_CONNECTIONS_MAX) {
-		log_debug("Connection refused", "reason", "all others wait for a scrape");
+	if (!connections_make_room(&http->connections, HTTP_CONNECTIONS_MAX)) {
+		log_debug("Connection refused", "reason",
+			  "all others wait for the collector process");
 		(void)close(fd);
 		return;
 	}

@@ -3,8 +3,9 @@
 
 /*
  * HTTP: connections, routes, status codes, headers. libmicrohttpd is used here and nowhere else,
- * without a thread of its own: the caller waits on http_fd() and calls http_run(). A scrape is
- * handed to the caller, and its connection stands still until http_answer().
+ * without a thread of its own: the caller waits on http_fd() and calls http_run(). A request that
+ * needs the collector process is handed to the caller, and its connection stands still until
+ * http_answer().
  */
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 
 #include "buffer.h"
 #include "flight.h"
+#include "head.h"
 #include "query.h"
 
 /* Beyond it the connection that has been without a request for longest makes room. */
@@ -27,28 +29,31 @@
 struct http;
 struct http_content;
 
-/* One scrape as the caller sees it: for its list of those who wait, and what it remembers. */
-struct http_scrape_waiter {
+/* One request as the caller sees it: for its list of those who wait, and what it remembers. */
+struct http_waiter {
 	struct waiter waiter; /* first, so that it leads back to the whole */
+	enum request_kind kind;
 	bool gzip;
 };
 
-/* What a scrape asks for; the strings live until the callback returns. NULL: header not sent. */
-struct http_scrape {
+/* What is asked for; the strings live until the callback returns. NULL: header not sent. */
+struct http_question {
+	enum request_kind kind;
 	const char *accept;
 	const char *accept_encoding;
 	const char *timeout;
 	struct query query;
+	int fd; /* of the connection; -1: not known */
 };
 
 /* Must call http_answer() for the waiter, now or later. */
-typedef void (*http_scrape_fn)(void *ctx, struct http_scrape_waiter *waiter,
-			       const struct http_scrape *scrape);
+typedef void (*http_ask_fn)(void *ctx, struct http_waiter *waiter,
+			    const struct http_question *question);
 
 /* Returns 0 or a negative errno. telemetry_path must outlive it. */
-int http_create(const char *telemetry_path, http_scrape_fn fn, void *ctx, struct http **ret);
+int http_create(const char *telemetry_path, http_ask_fn fn, void *ctx, struct http **ret);
 
-/* Ends all connections. Every scrape must have been answered. Accepts NULL. */
+/* Ends all connections. Every question must have been answered. Accepts NULL. */
 void http_destroy(struct http *http);
 
 /*
@@ -65,7 +70,7 @@ int http_timeout_ms(const struct http *http);
  */
 int http_accept(struct http *http, int listener);
 
-/* Requests being answered or waiting for their scrape. */
+/* Requests being answered or waiting for the collector process. */
 size_t http_active(const struct http *http);
 
 /* From now on every answer closes its connection, and /-/ready says no. */
@@ -73,14 +78,13 @@ void http_drain(struct http *http);
 
 /*
  * An answer that several requests may get, or NULL out of memory. Takes over the bytes of body,
- * which is empty afterwards; encoding may be NULL. To be released behind the last http_answer().
+ * which is empty afterwards. To be released behind the last http_answer().
  */
-struct http_content *http_content_create(unsigned int status, const char *type,
-					 const char *encoding, struct buffer *body);
+struct http_content *http_content_create(const struct answer_head *head, struct buffer *body);
 void http_content_release(struct http_content *content);
 
 /*
- * Answers a scrape; the waiter must not be used any more. Without content, which is what is left
+ * Answers a question; the waiter must not be used any more. Without content, which is what is left
  * when memory is not, the connection is closed.
  */
-void http_answer(struct http_scrape_waiter *waiter, struct http_content *content);
+void http_answer(struct http_waiter *waiter, struct http_content *content);

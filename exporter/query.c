@@ -7,6 +7,10 @@
 #include <string.h>
 
 #include "../collectors/registry.h"
+#include "../collectors/talkers_query.h"
+#include "util.h"
+
+static_assert(QUERY_ERROR_MAX >= TALKERS_QUERY_ERROR_MAX, "its sentence has room");
 
 void query_values_add(struct query_values *values, const char *value)
 {
@@ -16,8 +20,16 @@ void query_values_add(struct query_values *values, const char *value)
 		values->values[values->n++] = value ? value : "";
 }
 
+void query_init(struct query *query)
+{
+	*query = (struct query){ .talkers_error = "" };
+	talkers_query_init(&query->talkers);
+}
+
 void query_add(struct query *query, const char *name, const char *value)
 {
+	if (!*query->talkers_error)
+		(void)talkers_query_set(&query->talkers, name, value, query->talkers_error);
 	if (strcmp(name, "collect[]") == 0)
 		query_values_add(&query->collect, value);
 	else if (strcmp(name, "exclude[]") == 0)
@@ -62,5 +74,15 @@ int query_collectors(const struct query *query, uint64_t enabled, uint64_t *ret,
 	if (names_to_mask(collect->n ? collect : exclude, enabled, &mask, error) < 0)
 		return -EINVAL;
 	*ret = collect->n ? mask : enabled & ~mask;
+	return 0;
+}
+
+int query_talkers(const struct query *query, struct talkers_query *ret, char error[QUERY_ERROR_MAX])
+{
+	if (*query->talkers_error) {
+		memcpy(error, query->talkers_error, QUERY_ERROR_MAX);
+		return -EINVAL;
+	}
+	*ret = query->talkers;
 	return 0;
 }

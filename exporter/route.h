@@ -6,6 +6,8 @@
 #include <stdbool.h>
 
 #include "buffer.h"
+#include "head.h"
+#include "request.h"
 
 struct route_request {
 	const char *method;
@@ -16,11 +18,9 @@ struct route_request {
 };
 
 struct route_answer {
-	bool scrape; /* the collector process makes the answer; nothing else is set */
-	unsigned int status;
-	const char *type;
-	const char *header; /* one more header and its value, or NULL */
-	const char *value;
+	bool asks; /* the collector process for the answer, or a part of it; only kind is set */
+	enum request_kind kind;
+	struct answer_head head;
 	struct buffer body; /* the caller finishes it */
 };
 

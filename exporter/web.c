@@ -171,7 +171,7 @@ static int earlier_ms(int timeout_ms, uint64_t at_ns, uint64_t now_ns)
 static int wait_ms(const struct web *web)
 {
 	const uint64_t now = clock_monotonic_ns();
-	int timeout = earlier_ms(http_timeout_ms(web->http), dispatch_next_expiry(&web->dispatch),
+	int timeout = earlier_ms(http_timeout_ms(web->http), dispatch_next_turn(&web->dispatch),
 				 now);
 
 	if (web->accept_at_ns)
@@ -187,7 +187,7 @@ static void turn(struct web *web)
 
 	for (int i = 0; i < n; i++)
 		handle(web, events[i].data.fd);
-	dispatch_expire(&web->dispatch, clock_monotonic_ns());
+	dispatch_turn(&web->dispatch, clock_monotonic_ns());
 	resume_accepting(web, clock_monotonic_ns());
 	http_run(web->http);
 	if (web->stop_at_ns &&
@@ -294,7 +294,7 @@ static int set_up(struct web *web, const struct options *options)
 		r = open_listeners(web, options);
 	if (r < 0)
 		return r;
-	r = http_create(options->telemetry_path, dispatch_scrape, &web->dispatch, &web->http);
+	r = http_create(options->telemetry_path, dispatch_ask, &web->dispatch, &web->http);
 	return r < 0 ? r : watch_all(web);
 }
 
@@ -358,6 +358,7 @@ int web_run(const struct options *options, int channel, pid_t collector, uint64_
 	int r;
 
 	dispatch_init(&web.dispatch, channel);
+	web.dispatch.telemetry_path = options->telemetry_path;
 	web.dispatch.enabled = enabled;
 	web.dispatch.max_requests = options->max_requests;
 	web.dispatch.exporter_metrics = !options->disable_exporter_metrics;

@@ -163,6 +163,22 @@ static void the_removed_are_gone(void **state)
 	assert_false(connections_evict(&s->all));
 }
 
+static void room_is_made_by_the_oldest(void **state)
+{
+	struct server *s = *state;
+
+	assert_true(connections_make_room(&s->all, N_CLIENTS + 1));
+	assert_int_equal(s->all.n, N_CLIENTS);
+	connection_busy(&s->connections[1]);
+	assert_true(connections_make_room(&s->all, N_CLIENTS - 1));
+	assert_int_equal(s->all.n, N_CLIENTS - 2);
+	assert_true(is_shut_down(s, 0) && is_shut_down(s, 2));
+	assert_false(is_shut_down(s, 1) || is_shut_down(s, 3));
+	connection_busy(&s->connections[3]);
+	assert_false(connections_make_room(&s->all, 2));
+	assert_int_equal(s->all.n, 2);
+}
+
 #define server_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -174,6 +190,7 @@ int main(void)
 		server_test(the_evicted_do_not_come_back),
 		server_test(the_end_of_an_evicted_one_is_not_counted_twice),
 		server_test(the_removed_are_gone),
+		server_test(room_is_made_by_the_oldest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,10 +4,28 @@
 
 #include <stdio.h>
 
+#include "../../collectors/talkers_query.h"
 #include "../../exporter/query.h"
 #include "fake_registry.h"
 
 #define ENABLED FAKE_DEFAULTS
+
+/* Stands in for the real one: limit is 1 to 9. */
+void talkers_query_init(struct talkers_query *query)
+{
+	*query = (struct talkers_query){ .limit = 5 };
+}
+
+int talkers_query_set(struct talkers_query *query, const char *name, const char *value, char *error)
+{
+	value = value ? value : "";
+	if (strcmp(name, "limit") == 0 && strlen(value) == 1 && *value >= '1' && *value <= '9') {
+		query->limit = (uint32_t)(*value - '0');
+		return 0;
+	}
+	(void)snprintf(error, QUERY_ERROR_MAX, "%s=%s is wrong", name, value);
+	return -EINVAL;
+}
 
 struct asked {
 	struct query query;
@@ -136,10 +154,42 @@ static void values_keep_their_order(_unused_ void **state)
 	assert_string_equal(values.values[2], "");
 }
 
+static void what_talkers_are_shown(_unused_ void **state)
+{
+	struct talkers_query ret = { 0 };
+	char error[QUERY_ERROR_MAX] = "";
+	struct query query;
+
+	query_init(&query);
+	assert_int_equal(query_talkers(&query, &ret, error), 0);
+	assert_int_equal(ret.limit, 5);
+	query_add(&query, "limit", "7");
+	assert_int_equal(query_talkers(&query, &ret, error), 0);
+	assert_int_equal(ret.limit, 7);
+	assert_string_equal(error, "");
+}
+
+static void the_first_parameter_that_is_wrong_is_named(_unused_ void **state)
+{
+	struct talkers_query ret = { .limit = 77 };
+	char error[QUERY_ERROR_MAX] = "";
+	struct query query;
+
+	query_init(&query);
+	query_add(&query, "limit", "2");
+	query_add(&query, "limit", NULL);
+	query_add(&query, "nothing", "1");
+	query_add(&query, "limit", "3");
+	assert_int_equal(query_talkers(&query, &ret, error), -EINVAL);
+	assert_string_equal(error, "limit= is wrong");
+	assert_int_equal(ret.limit, 77);
+}
+
 static void parameters_of_a_request(_unused_ void **state)
 {
-	struct query query = { .collect = { .n = 0 } };
+	struct query query;
 
+	query_init(&query);
 	query_add(&query, "collect[]", "table");
 	query_add(&query, "exclude[]", "flows");
 	query_add(&query, "collect[]", NULL);
@@ -157,6 +207,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parameters_of_a_request),
+		cmocka_unit_test(what_talkers_are_shown),
+		cmocka_unit_test(the_first_parameter_that_is_wrong_is_named),
 		cmocka_unit_test(without_parameters_everything_that_is_on),
 		cmocka_unit_test(collect_names_what_runs),
 		cmocka_unit_test(exclude_names_what_does_not),

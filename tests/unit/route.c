@@ -2,7 +2,6 @@
 
 #include "unit.h"
 
-#include "../../exporter/page.h"
 #include "../../exporter/route.h"
 
 static struct route_request get(const char *path)
@@ -12,21 +11,22 @@ static struct route_request get(const char *path)
 				       .telemetry_path = "/metrics" };
 }
 
-static const struct route_answer healthy = { .status = 200, .type = "text/plain; charset=utf-8" };
+static const struct answer_head healthy = { .status = 200, .type = "text/plain; charset=utf-8" };
 
 /* Compares everything but the body, then the whole body. */
-static void check_answer(const struct route_request *request, const struct route_answer *expected,
+static void check_answer(const struct route_request *request, const struct answer_head *expected,
 			 const char *body)
 {
 	struct route_answer answer;
 
 	route(request, &answer);
-	assert_false(answer.scrape);
-	assert_int_equal(answer.status, expected->status);
-	assert_string_equal(answer.type, expected->type);
-	assert_string_equal(answer.header ? answer.header : "none",
+	assert_false(answer.asks);
+	assert_null(answer.head.encoding);
+	assert_int_equal(answer.head.status, expected->status);
+	assert_string_equal(answer.head.type, expected->type);
+	assert_string_equal(answer.head.header ? answer.head.header : "none",
 			    expected->header ? expected->header : "none");
-	assert_string_equal(answer.value ? answer.value : "none",
+	assert_string_equal(answer.head.value ? answer.head.value : "none",
 			    expected->value ? expected->value : "none");
 	assert_int_equal(answer.body.error, 0);
 	assert_int_equal(answer.body.len, strlen(body));
@@ -34,50 +34,73 @@ static void check_answer(const struct route_request *request, const struct route
 	buffer_finish(&answer.body);
 }
 
-static void check_scrape(const struct route_request *request, bool expected)
+/* The collector process is asked, and nothing else is decided. */
+static void check_asks(const struct route_request *request, enum request_kind kind)
 {
 	struct route_answer answer;
 
 	route(request, &answer);
-	assert_true(answer.scrape == expected);
-	if (expected) {
-		assert_int_equal(answer.status, 0);
-		assert_null(answer.type);
-		assert_null(answer.header);
-		assert_int_equal(answer.body.len, 0);
-	}
+	assert_true(answer.asks);
+	assert_int_equal(answer.kind, kind);
+	assert_int_equal(answer.head.status, 0);
+	assert_null(answer.head.type);
+	assert_null(answer.head.header);
+	assert_int_equal(answer.body.len, 0);
 	buffer_finish(&answer.body);
 }
+
+static const struct answer_head not_found = { .status = 404, .type = "text/plain; charset=utf-8" };
 
 static void the_telemetry_path_is_a_scrape(_unused_ void **state)
 {
 	struct route_request request = get("/metrics");
 
-	check_scrape(&request, true);
+	check_asks(&request, REQUEST_METRICS);
 	request.method = "HEAD";
-	check_scrape(&request, true);
+	check_asks(&request, REQUEST_METRICS);
 	request.draining = true;
-	check_scrape(&request, true);
+	check_asks(&request, REQUEST_METRICS);
 	request.telemetry_path = "/other";
-	check_scrape(&request, false);
+	check_answer(&request, &not_found, "404 page not found\n");
 	request.path = "/other";
-	check_scrape(&request, true);
+	check_asks(&request, REQUEST_METRICS);
+}
+
+static void paths_that_ask_for_something_else(_unused_ void **state)
+{
+	static const struct {
+		const char *path;
+		enum request_kind kind;
+	} rows[] = {
+		{ "/", REQUEST_VERDICT },
+		{ "/diagnosis", REQUEST_DIAGNOSIS },
+		{ "/talkers", REQUEST_TALKERS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct route_request request = get(rows[i].path);
+
+		check_asks(&request, rows[i].kind);
+		request.method = "HEAD";
+		request.draining = true;
+		check_asks(&request, rows[i].kind);
+		request.telemetry_path = rows[i].path;
+		check_asks(&request, REQUEST_METRICS);
+	}
 }
 
 static void the_telemetry_path_goes_before_the_others(_unused_ void **state)
 {
-	struct route_request request = get("/");
+	struct route_request request = get("/-/healthy");
 
-	request.telemetry_path = "/";
-	check_scrape(&request, true);
-	request.path = request.telemetry_path = "/-/healthy";
-	check_scrape(&request, true);
+	request.telemetry_path = "/-/healthy";
+	check_asks(&request, REQUEST_METRICS);
 }
 
 static void probes(_unused_ void **state)
 {
-	static const struct route_answer stopping = { .status = 503,
-						      .type = "text/plain; charset=utf-8" };
+	static const struct answer_head stopping = { .status = 503,
+						     .type = "text/plain; charset=utf-8" };
 	struct route_request request = get("/-/healthy");
 
 	check_answer(&request, &healthy, "Healthy\n");
@@ -91,38 +114,23 @@ static void probes(_unused_ void **state)
 	check_answer(&request, &healthy, "Ready\n");
 }
 
-static void check_page(const char *telemetry_path)
-{
-	const struct route_answer expected = { .status = 200,
-					       .type = "text/html; charset=UTF-8",
-					       .header = "Content-Security-Policy",
-					       .value = page_csp };
-	struct route_request request = get("/");
-	struct buffer body;
-
-	buffer_init(&body, 1U << 20);
-	page_write(&body, telemetry_path, NULL);
-	buffer_append_char(&body, '\0');
-	assert_int_equal(body.error, 0);
-	request.telemetry_path = telemetry_path;
-	check_answer(&request, &expected, body.data);
-	buffer_finish(&body);
-}
-
-static void the_page_links_to_the_metrics(_unused_ void **state)
-{
-	check_page("/metrics");
-	check_page("/a&b\"<i>'");
-}
-
 static void other_paths_are_not_found(_unused_ void **state)
 {
-	static const struct route_answer not_found = { .status = 404,
-						       .type = "text/plain; charset=utf-8" };
-	static const char *const paths[] = {
-		"",    "//",	      "/metrics/", "/Metrics",	   "/metric",	    "metrics",
-		"/-/", "/-/healthy/", "/-/health", "/favicon.ico", "/../etc/passwd"
-	};
+	static const char *const paths[] = { "",
+					     "//",
+					     "/metrics/",
+					     "/Metrics",
+					     "/metric",
+					     "metrics",
+					     "/-/",
+					     "/-/healthy/",
+					     "/-/health",
+					     "/favicon.ico",
+					     "/../etc/passwd",
+					     "/diagnosis/",
+					     "/Talkers",
+					     "/talker",
+					     "/-/diagnosis" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		struct route_request request = get(paths[i]);
@@ -131,17 +139,18 @@ static void other_paths_are_not_found(_unused_ void **state)
 	}
 }
 
-static const struct route_answer not_allowed = {
+static const struct answer_head not_allowed = {
 	.status = 405, .type = "text/plain; charset=utf-8", .header = "Allow", .value = "GET, HEAD"
 };
-static const struct route_answer bad_request = { .status = 400,
-						 .type = "text/plain; charset=utf-8" };
+static const struct answer_head bad_request = { .status = 400,
+						.type = "text/plain; charset=utf-8" };
 
 static void methods_and_bodies_are_refused_on_every_path(_unused_ void **state)
 {
 	static const char *const methods[] = { "POST",	  "PUT",   "DELETE", "OPTIONS", "TRACE",
 					       "CONNECT", "PATCH", "get",    "GETX",	"" };
-	static const char *const paths[] = { "/metrics", "/", "/-/healthy", "/-/ready", "/none" };
+	static const char *const paths[] = { "/metrics", "/",	       "/-/healthy", "/-/ready",
+					     "/none",	 "/diagnosis", "/talkers" };
 
 	for (size_t p = 0; p < ARRAY_SIZE(paths); p++) {
 		struct route_request request = get(paths[p]);
@@ -176,7 +185,7 @@ int main(void)
 		cmocka_unit_test(the_telemetry_path_is_a_scrape),
 		cmocka_unit_test(the_telemetry_path_goes_before_the_others),
 		cmocka_unit_test(probes),
-		cmocka_unit_test(the_page_links_to_the_metrics),
+		cmocka_unit_test(paths_that_ask_for_something_else),
 		cmocka_unit_test(other_paths_are_not_found),
 		cmocka_unit_test(methods_and_bodies_are_refused_on_every_path),
 	};
