@@ -61,10 +61,12 @@ static void print_flag_help(FILE *out, const struct option_desc *desc)
 	print_wrapped(out, column, 40, text);
 }
 
-static void print_flags(FILE *out, enum command command)
+/* Those that all have, or those that this command has. */
+static void print_flags(FILE *out, uint32_t command)
 {
 	for (size_t i = 0; i < n_option_descs; i++)
-		if (!option_descs[i].hidden && option_descs[i].command == command)
+		if (!option_descs[i].hidden &&
+		    (command ? option_descs[i].commands & command : !option_descs[i].commands))
 			print_flag_help(out, &option_descs[i]);
 }
 
@@ -108,7 +110,7 @@ void help_print(FILE *out)
 	      "Prometheus exporter for the kernel's connection tracking table and this host's "
 	      "sockets.\n\nFlags:\n",
 	      out);
-	print_flags(out, N_COMMANDS);
+	print_flags(out, 0);
 	print_collector_flags(out);
 	fputs("\nCommands:\n", out);
 	for (int i = 0; i < N_COMMANDS; i++) {
@@ -116,7 +118,7 @@ void help_print(FILE *out)
 						commands[i].name ? commands[i].name : "(none)");
 
 		print_wrapped(out, column, 40, commands[i].help);
-		print_flags(out, i);
+		print_flags(out, 1U << i);
 	}
 	fputs("\nMetrics, by collector:\n", out);
 	for (size_t i = 0; i < n_collectors; i++)

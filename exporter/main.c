@@ -7,18 +7,15 @@
 #include <sys/prctl.h>
 
 #include "../collectors/registry.h"
-#include "../collectors/scrape.h"
 #include "../collectors/service.h"
 #include "channel.h"
+#include "commands.h"
 #include "help.h"
 #include "log.h"
 #include "options.h"
-#include "textfile.h"
 #include "util.h"
 #include "version.h"
 #include "web.h"
-
-#define ONE_SHOT_TIMEOUT_S 120
 
 static void log_start(uint64_t enabled)
 {
@@ -65,36 +62,7 @@ static int serve(const struct options *options)
 	return r;
 }
 
-/*
- * One exposition of this process alone. What could not be read is said by the success metrics, not
- * by the exit code.
- */
-static int print_metrics(const struct options *options)
-{
-	struct collector_context ctx;
-	struct process_self self;
-	struct exposition e;
-	int r;
-
-	process_self_open(&self);
-	collector_context_init(&ctx, &options->collector);
-	ctx.deadline_ns = clock_monotonic_ns() + ONE_SHOT_TIMEOUT_S * NSEC_PER_SEC;
-	exposition_init(&e, EXPOSITION_TEXT);
-	r = scrape_run(&ctx, options_collectors(options),
-		       options->disable_exporter_metrics ? NULL : &self, NULL, &e);
-	if (r == 0)
-		r = options->output ? textfile_write(options->output, &e.out)
-				    : text_write(STDOUT_FILENO, &e.out);
-	if (r < 0)
-		log_error("Cannot write metrics", "file",
-			  options->output ? options->output : "stdout", "err", errno_text(r));
-	exposition_destroy(&e);
-	collector_context_finish(&ctx);
-	process_self_close(&self);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-/* The one-shot command speaks only when something is wrong: it runs from cron. */
+/* A command that prints something once speaks only when something is wrong: it runs from cron. */
 static void configure_log(const struct options *options)
 {
 	enum log_level level = options->log_level;
@@ -120,6 +88,12 @@ static void open_standard_files(void)
 
 int main(int argc, char **argv)
 {
+	static int (*const run[N_COMMANDS])(const struct options *options) = {
+		[COMMAND_SERVE] = serve,
+		[COMMAND_METRICS] = command_metrics,
+		[COMMAND_DIAGNOSE] = command_diagnose,
+		[COMMAND_TALKERS] = command_talkers,
+	};
 	char error[OPTIONS_ERROR_MAX];
 	struct options options;
 	const char *name;
@@ -143,5 +117,5 @@ int main(int argc, char **argv)
 		return print_to_stdout(help_print_metrics);
 	if (options.version)
 		return print_to_stdout(help_print_version);
-	return options.command == COMMAND_METRICS ? print_metrics(&options) : serve(&options);
+	return run[options.command](&options);
 }

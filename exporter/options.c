@@ -10,103 +10,11 @@
 #include <string.h>
 
 #include "../collectors/registry.h"
+#include "../collectors/talkers_query.h"
 #include "duration.h"
-#include "log.h"
 #include "util.h"
 
-const struct command_desc commands[N_COMMANDS] = {
-	[COMMAND_SERVE] = { NULL, "Serve metrics over HTTP." },
-	[COMMAND_METRICS] = { "metrics", "Print one exposition and exit." },
-};
-
-#define AT(field) .offset = offsetof(struct options, field), .command = N_COMMANDS
-
-const struct option_desc option_descs[] = {
-	{ .name = "help", .type = OPTION_BOOL, AT(help), .help = "Show this help." },
-	{ .name = "help-metrics",
-	  .type = OPTION_BOOL,
-	  AT(help_metrics),
-	  .hidden = true,
-	  .help = "Print the table of metrics in Markdown." },
-	{ .name = "version", .type = OPTION_BOOL, AT(version), .help = "Show the version." },
-	{ .name = "web.listen-address",
-	  .type = OPTION_STRINGS,
-	  AT(listen),
-	  .fallback = ":10066",
-	  .placeholder = "ADDRESS",
-	  .help = "Address to listen on: :PORT, HOST:PORT, [ADDRESS]:PORT; may be given up to 16 "
-		  "times." },
-	{ .name = "web.telemetry-path",
-	  .type = OPTION_STRING,
-	  AT(telemetry_path),
-	  .fallback = "/metrics",
-	  .placeholder = "PATH",
-	  .help = "Path of the metrics." },
-	{ .name = "web.max-requests",
-	  .type = OPTION_COUNT,
-	  AT(max_requests),
-	  .fallback = "40",
-	  .placeholder = "N",
-	  .help = "Scrapes that may wait at the same time; 0 for no limit." },
-	{ .name = "web.disable-exporter-metrics",
-	  .type = OPTION_BOOL,
-	  AT(disable_exporter_metrics),
-	  .help = "Leave out what describes the exporter itself (process_*, build_info)." },
-	{ .name = "collector.disable-defaults",
-	  .type = OPTION_BOOL,
-	  AT(disable_defaults),
-	  .help = "Switch off every collector that no flag switches on." },
-	{ .name = "collector.flows.limit",
-	  .type = OPTION_COUNT,
-	  AT(collector.flows_limit),
-	  .fallback = "262144",
-	  .placeholder = "FLOWS",
-	  .help = "Flows a walk reads at most; a larger table is sampled and scaled. 0 for no "
-		  "limit." },
-	{ .name = "collector.flows.min-interval",
-	  .type = OPTION_DURATION,
-	  AT(collector.flows_min_interval_ns),
-	  .fallback = "5s",
-	  .placeholder = "DURATION",
-	  .help = "A walk younger than this (500ms, 5s, 1m30s) is reused." },
-	{ .name = "collector.stat.per-cpu",
-	  .type = OPTION_BOOL,
-	  AT(collector.stat_per_cpu),
-	  .help = "Give conntrack_stat_* for each CPU." },
-	{ .name = "path.procfs",
-	  .type = OPTION_STRING,
-	  AT(collector.procfs),
-	  .fallback = "/proc",
-	  .placeholder = "DIR",
-	  .help = "Where procfs is mounted. Its net and sys/net always show the network "
-		  "namespace of the exporter." },
-	{ .name = "log.level",
-	  .type = OPTION_CHOICE,
-	  AT(log_level),
-	  .fallback = "info",
-	  .placeholder = "LEVEL",
-	  .choices = log_level_names,
-	  .n_choices = N_LOG_LEVELS,
-	  .help = "Least level that is logged:" },
-	{ .name = "log.format",
-	  .type = OPTION_CHOICE,
-	  AT(log_format),
-	  .fallback = "logfmt",
-	  .placeholder = "FORMAT",
-	  .choices = log_format_names,
-	  .n_choices = N_LOG_FORMATS,
-	  .help = "Form of log lines:" },
-	{ .name = "output",
-	  .type = OPTION_STRING,
-	  .offset = offsetof(struct options, output),
-	  .command = COMMAND_METRICS,
-	  .placeholder = "FILE",
-	  .help = "Write there, atomically, as node_exporter's textfile collector wants it, not "
-		  "to stdout." },
-};
-const size_t n_option_descs = ARRAY_SIZE(option_descs);
-
-static_assert(ARRAY_SIZE(option_descs) <= 64, "a mask has one bit for each option");
+static_assert(OPTIONS_ERROR_MAX >= TALKERS_QUERY_ERROR_MAX, "its sentence has room");
 
 static bool count_parse(const char *text, uint64_t *ret)
 {
@@ -138,8 +46,12 @@ static bool strings_add(struct string_list *list, const char *value)
 	return true;
 }
 
-/* Stores value where the option keeps it; false when it is not of the option's type. */
-static bool option_set(const struct option_desc *desc, struct options *options, const char *value)
+/*
+ * Stores value where the option keeps it; false when it is not of the option's type. error is empty
+ * before, and after unless there is more to say.
+ */
+static bool option_set(const struct option_desc *desc, struct options *options, const char *value,
+		       char *error)
 {
 	void *at = (char *)options + desc->offset;
 
@@ -155,6 +67,8 @@ static bool option_set(const struct option_desc *desc, struct options *options, 
 		return duration_parse(value, at);
 	case OPTION_CHOICE:
 		return choice_parse(desc, value, at);
+	case OPTION_TALKERS:
+		return talkers_query_set(at, desc->name, value, error) == 0;
 	case OPTION_BOOL:
 		break;
 	}
@@ -231,9 +145,12 @@ static int parse_flag(struct parser *parser, const char *name, const char *next)
 	if (!value)
 		return refuse(parser->error, "expected argument for flag '--%s', try --help",
 			      desc->name);
-	if (!option_set(desc, &parser->options, value))
-		return refuse(parser->error, "invalid value '%s' for flag '--%s', try --help",
-			      value, desc->name);
+	*parser->error = '\0';
+	if (!option_set(desc, &parser->options, value, parser->error))
+		return *parser->error ? -EINVAL
+				      : refuse(parser->error,
+					       "invalid value '%s' for flag '--%s', try --help",
+					       value, desc->name);
 	parser->given |= 1ULL << (desc - option_descs);
 	return name[length] == '=' ? 1 : 2;
 }
@@ -254,12 +171,26 @@ static void set_fallbacks(struct options *options, uint64_t given)
 {
 	for (size_t i = 0; i < n_option_descs; i++) {
 		const struct option_desc *desc = &option_descs[i];
+		char error[OPTIONS_ERROR_MAX];
 		bool set = given & 1ULL << i || !desc->fallback ||
-			   option_set(desc, options, desc->fallback);
+			   option_set(desc, options, desc->fallback, error);
 
 		assert(set);
 		(void)set;
 	}
+}
+
+/* A flag that only some commands have. */
+static int refuse_elsewhere(const struct option_desc *desc, char *error)
+{
+	char names[64] = "";
+	size_t n = 0;
+
+	for (int i = 0; i < N_COMMANDS && n < sizeof(names); i++)
+		if (desc->commands & 1U << i)
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? " or " : "",
+					      commands[i].name);
+	return refuse(error, "flag '--%s' goes with the command %s, try --help", desc->name, names);
 }
 
 /* What the types cannot say. */
@@ -275,13 +206,19 @@ static int check(const struct options *options, uint64_t given, char *error)
 			"invalid value '%s' for flag '--web.telemetry-path', it must be a plain "
 			"path that starts with /",
 			options->telemetry_path);
+	if (options->collector.talkers_limit < 1 ||
+	    options->collector.talkers_limit > TALKERS_LIMIT_MAX)
+		return refuse(error,
+			      "invalid value '%llu' for flag '--collector.talkers.limit', it must "
+			      "be from 1 to %d",
+			      (unsigned long long)options->collector.talkers_limit,
+			      TALKERS_LIMIT_MAX);
 	for (size_t i = 0; i < n_option_descs; i++) {
 		const struct option_desc *desc = &option_descs[i];
 
-		if (given & 1ULL << i && desc->command != N_COMMANDS &&
-		    desc->command != options->command)
-			return refuse(error, "flag '--%s' goes with the command %s, try --help",
-				      desc->name, commands[desc->command].name);
+		if (given & 1ULL << i && desc->commands &&
+		    !(desc->commands & 1U << options->command))
+			return refuse_elsewhere(desc, error);
 	}
 	return 0;
 }
@@ -302,6 +239,7 @@ int options_parse(int argc, char **argv, struct options *ret, char *error)
 {
 	struct parser parser = { .options = { .command = COMMAND_SERVE }, .error = error };
 
+	talkers_query_init(&parser.options.talkers);
 	for (int i = 1, used; i < argc; i += used) {
 		used = parse_argument(&parser, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
 		if (used < 0)

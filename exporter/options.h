@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../collectors/collector.h"
+#include "../collectors/talkers.h"
 
 #define OPTIONS_STRINGS_MAX 16
 #define OPTIONS_ERROR_MAX 256
@@ -18,6 +19,8 @@
 enum command {
 	COMMAND_SERVE, /* no argument */
 	COMMAND_METRICS,
+	COMMAND_DIAGNOSE,
+	COMMAND_TALKERS,
 	N_COMMANDS,
 };
 
@@ -27,6 +30,12 @@ struct command_desc {
 };
 
 extern const struct command_desc commands[N_COMMANDS];
+
+enum report_format {
+	REPORT_TEXT, /* for people */
+	REPORT_JSON,
+	N_REPORT_FORMATS,
+};
 
 /* The values of a repeatable flag. */
 struct string_list {
@@ -50,6 +59,9 @@ struct options {
 	uint64_t log_level;  /* enum log_level */
 	uint64_t log_format; /* enum log_format */
 	const char *output;  /* NULL: stdout */
+	uint64_t interval_ns;
+	uint64_t report_format; /* enum report_format */
+	struct talkers_query talkers;
 };
 
 enum option_type {
@@ -59,6 +71,7 @@ enum option_type {
 	OPTION_COUNT,	 /* decimal, not negative */
 	OPTION_DURATION, /* Go's form: 1m30s, 500ms, 0; kept in nanoseconds */
 	OPTION_CHOICE,	 /* one of choices, kept as its index */
+	OPTION_TALKERS,	 /* a parameter of struct talkers_query, with the option's name */
 };
 
 struct option_desc {
@@ -70,7 +83,7 @@ struct option_desc {
 	const char *const *choices;
 	size_t n_choices;
 	bool hidden;
-	enum command command; /* N_COMMANDS: for all */
+	uint32_t commands; /* mask of those that have it; 0: all do */
 	const char *help;
 };
 

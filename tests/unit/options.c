@@ -5,32 +5,8 @@
 #include <stdio.h>
 
 #include "../../exporter/log.h"
-#include "../../exporter/options.h"
 #include "fake_registry.h"
-
-#define ARGS_MAX (OPTIONS_STRINGS_MAX + 4)
-
-struct parse {
-	struct options options;
-	char error[OPTIONS_ERROR_MAX];
-};
-
-/* args ends with NULL; the program's name is put before it. */
-static int parse(struct parse *p, const char *const *args)
-{
-	const char *argv[ARGS_MAX + 2] = { "conntrack_exporter" };
-	int argc = 1;
-
-	memset(p, 0, sizeof(*p));
-	while (args[argc - 1]) {
-		assert_true(argc < ARGS_MAX);
-		argv[argc] = args[argc - 1];
-		argc++;
-	}
-	return options_parse(argc, (char **)argv, &p->options, p->error);
-}
-
-#define PARSE(p, ...) parse(p, (const char *const[]){ __VA_ARGS__, NULL })
+#include "options_parse.h"
 
 static void defaults(_unused_ void **state)
 {
@@ -47,11 +23,15 @@ static void defaults(_unused_ void **state)
 	assert_int_equal(p.options.switched_on | p.options.switched_off, 0);
 	assert_int_equal(p.options.collector.flows_limit, 262144);
 	assert_int_equal(p.options.collector.flows_min_interval_ns, 5000000000);
+	assert_int_equal(p.options.collector.talkers_limit, 10);
 	assert_false(p.options.collector.stat_per_cpu);
 	assert_string_equal(p.options.collector.procfs, "/proc");
 	assert_int_equal(p.options.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(p.options.log_format, LOG_FORMAT_LOGFMT);
 	assert_null(p.options.output);
+	assert_int_equal(p.options.collector.correlation_lookups, 10000);
+	assert_int_equal(p.options.interval_ns, 5000000000);
+	assert_int_equal(p.options.report_format, REPORT_TEXT);
 }
 
 /* Both forms a flag with a value has. */
@@ -77,6 +57,10 @@ static void numbers_in_both_forms(_unused_ void **state)
 		assert_int_equal(p.options.max_requests, 0);
 		parse_both(&p, "--collector.flows.limit", "18446744073709551615", joined);
 		assert_int_equal(p.options.collector.flows_limit, UINT64_MAX);
+		parse_both(&p, "--collector.talkers.limit", "1", joined);
+		assert_int_equal(p.options.collector.talkers_limit, 1);
+		parse_both(&p, "--collector.talkers.limit", "1000", joined);
+		assert_int_equal(p.options.collector.talkers_limit, 1000);
 		parse_both(&p, "--collector.flows.min-interval", "1m30s", joined);
 		assert_int_equal(p.options.collector.flows_min_interval_ns, 90000000000);
 		parse_both(&p, "--collector.flows.min-interval", "0", joined);
@@ -156,6 +140,16 @@ static void every_option_is_known_to_these_tests(_unused_ void **state)
 		"collector.flows.limit",
 		"collector.flows.min-interval",
 		"collector.stat.per-cpu",
+		"collector.correlation.lookups",
+		"collector.talkers.limit",
+		"interval",
+		"format",
+		"by",
+		"limit",
+		"source",
+		"destination",
+		"port",
+		"state",
 		"path.procfs",
 		"log.level",
 		"log.format",
@@ -218,21 +212,6 @@ static void the_last_of_a_repeated_flag_holds(_unused_ void **state)
 			 0);
 	assert_int_equal(p.options.max_requests, 2);
 	assert_int_equal(p.options.log_level, LOG_LEVEL_ERROR);
-}
-
-static void commands_and_their_flags(_unused_ void **state)
-{
-	struct parse p;
-
-	assert_int_equal(PARSE(&p, "metrics"), 0);
-	assert_int_equal(p.options.command, COMMAND_METRICS);
-	assert_null(p.options.output);
-	assert_int_equal(PARSE(&p, "metrics", "--output=a.prom"), 0);
-	assert_string_equal(p.options.output, "a.prom");
-	assert_int_equal(PARSE(&p, "--output", "b.prom", "metrics", "--log.level=warn"), 0);
-	assert_int_equal(p.options.command, COMMAND_METRICS);
-	assert_string_equal(p.options.output, "b.prom");
-	assert_int_equal(p.options.log_level, LOG_LEVEL_WARN);
 }
 
 static const struct {
@@ -306,6 +285,10 @@ static const struct {
 	  "invalid value '0x10' for flag '--collector.flows.limit', try --help" },
 	{ { "--collector.flows.min-interval=5" },
 	  "invalid value '5' for flag '--collector.flows.min-interval', try --help" },
+	{ { "--collector.talkers.limit=0" },
+	  "invalid value '0' for flag '--collector.talkers.limit', it must be from 1 to 1000" },
+	{ { "--collector.talkers.limit", "1001" },
+	  "invalid value '1001' for flag '--collector.talkers.limit', it must be from 1 to 1000" },
 	{ { "--log.level=INFO" }, "invalid value 'INFO' for flag '--log.level', try --help" },
 	{ { "--log.level", "warning" },
 	  "invalid value 'warning' for flag '--log.level', try --help" },
@@ -370,7 +353,6 @@ int main(void)
 		cmocka_unit_test(as_many_listen_addresses_as_the_bound),
 		cmocka_unit_test(one_listen_address_beyond_the_bound),
 		cmocka_unit_test(the_last_of_a_repeated_flag_holds),
-		cmocka_unit_test(commands_and_their_flags),
 		cmocka_unit_test(collector_switches),
 		cmocka_unit_test(every_refusal_is_one_sentence),
 		cmocka_unit_test(a_sentence_longer_than_its_room_is_cut),
