@@ -21,10 +21,10 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 ACCEPT_OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
-# Families whose values move although nothing in the namespace does.
+# Families whose values move although nothing in the namespace does but the scrape.
 MOVING = re.compile(r"^(process_\w+|conntrack_scrape_collector_duration_seconds|conntrack_walk_duration_seconds|"
                     r"conntrack_walk_timestamp_seconds|conntrack_file_handles|conntrack_tcp_memory_bytes|"
-                    r"conntrack_tcp_sockets_orphaned)$")
+                    r"conntrack_tcp_sockets_orphaned|conntrack_tcp_(?:active|passive)_opens_total)$")
 
 
 def _build_options():

@@ -23,6 +23,36 @@ FLOW_STATE = ("state", "none syn_sent syn_recv established fin_wait close_wait l
 SOCKET_STATE = ("state", "established syn_sent syn_recv fin_wait1 fin_wait2 time_wait close close_wait last_ack listen "
                          "closing")
 COLLECTOR = ("collector", " ".join(COLLECTORS))
+TIMEOUTS = {
+    "tcp": "syn_sent syn_recv established fin_wait close_wait last_ack time_wait close max_retrans unacknowledged",
+    "udp": "unreplied stream",
+    "udplite": "unreplied stream",
+    "icmp": "any",
+    "icmpv6": "any",
+    "sctp": "closed cookie_wait cookie_echoed established shutdown_sent shutdown_recd shutdown_ack_sent "
+            "heartbeat_sent heartbeat_acked",
+    "gre": "unreplied stream",
+    "dccp": "request respond partopen open closereq closing timewait",
+    "other": "any",
+}
+SETTINGS = "acct checksum dccp_loose events helper log_invalid tcp_be_liberal tcp_ignore_invalid_rst tcp_loose " \
+           "tcp_max_retrans timestamp"
+
+
+def has_setting(name):
+    """Whether this kernel has the file."""
+    return os.path.exists(f"/proc/sys/net/netfilter/nf_conntrack_{name}")
+
+
+def has_timeout(protocol, state):
+    name = "generic" if protocol == "other" else protocol
+    return has_setting(f"{name}_timeout" + ("" if state in ("unreplied", "any") else f"_{state}"))
+
+
+# Two labels whose values come in pairs.
+TIMEOUT = ("protocol/state", " ".join(f"{protocol}/{state}" for protocol, states in TIMEOUTS.items()
+                                      for state in states.split() if has_timeout(protocol, state)))
+SETTING = ("name", " ".join(name for name in SETTINGS.split() if has_setting(name)))
 
 # Collector, type, name, labels with all their values.
 CONTRACT = (
@@ -52,6 +82,9 @@ CONTRACT = (
     ("flows", "gauge", "conntrack_walk_complete"),
     ("flows", "gauge", "conntrack_walk_duration_seconds"),
     ("flows", "gauge", "conntrack_walk_timestamp_seconds"),
+    ("correlation", "gauge", "conntrack_established_sockets", ("tracking", "tracked mismatched untracked"),
+     ("path", "loopback remote")),
+    ("correlation", "gauge", "conntrack_established_flows", ("socket", "present absent forwarded")),
     ("sockets", "gauge", "conntrack_tcp_sockets", FAMILY, SOCKET_STATE),
     ("sockets", "gauge", "conntrack_udp_sockets", FAMILY, ("state", "connected unconnected")),
     ("sockets", "gauge", "conntrack_tcp_sockets_orphaned"),
@@ -63,6 +96,18 @@ CONTRACT = (
     ("sockets", "gauge", "conntrack_tcp_listeners"),
     ("sockets", "gauge", "conntrack_tcp_listeners_full"),
     ("sockets", "gauge", "conntrack_tcp_accept_queue_max_ratio"),
+    ("netstat", "counter", "conntrack_tcp_listen_overflows_total"),
+    ("netstat", "counter", "conntrack_tcp_listen_drops_total"),
+    ("netstat", "counter", "conntrack_tcp_request_queue_full_drops_total"),
+    ("netstat", "counter", "conntrack_tcp_request_queue_full_cookies_total"),
+    ("netstat", "counter", "conntrack_tcp_active_opens_total"),
+    ("netstat", "counter", "conntrack_tcp_passive_opens_total"),
+    ("netstat", "counter", "conntrack_tcp_attempt_fails_total"),
+    ("netstat", "counter", "conntrack_tcp_syn_retransmits_total"),
+    ("ports", "gauge", "conntrack_ephemeral_ports"),
+    ("ports", "gauge", "conntrack_ephemeral_ports_in_use_max"),
+    ("settings", "gauge", "conntrack_timeout_seconds", TIMEOUT),
+    ("settings", "gauge", "conntrack_setting", SETTING),
     (None, "gauge", "conntrack_scrape_collector_duration_seconds", COLLECTOR),
     (None, "gauge", "conntrack_scrape_collector_success", COLLECTOR),
     ("exporter", "gauge", "conntrack_exporter_build_info"),
@@ -83,7 +128,7 @@ def expand(labels):
     """All label sets of a family, in the order of the table."""
     sets = [frozenset()]
     for name, values in labels:
-        sets = [have | {(name, value)} for have in sets for value in values.split()]
+        sets = [have | set(zip(name.split("/"), value.split("/"))) for have in sets for value in values.split()]
     return sets
 
 
@@ -132,6 +177,12 @@ class Contract(TestCase):
             (labels,) = parsed.sets["conntrack_exporter_build_info"]
             self.assertEqual({name for name, _ in labels}, {"version", "revision", "branch", "compiler"})
             parsed.sets["conntrack_exporter_build_info"] = [frozenset()]
+        # Of each family it may be there, or cannot be told.
+        if "conntrack_tracking_active" in parsed.sets:
+            tracking = parsed.sets.pop("conntrack_tracking_active")
+            parsed.order.remove("conntrack_tracking_active")
+            self.assertEqual(parsed.types["conntrack_tracking_active"], "gauge")
+            self.assertEqual(tracking, [labels for labels in expand([FAMILY]) if labels in tracking])
         self.assertEqual(set(parsed.order), set(wanted))
         for name, (kind, sets) in wanted.items():
             with self.subTest(name):
@@ -235,7 +286,9 @@ class OtherPrograms(TestCase):
         self.assertEqual({key: samples[key] for key in unmoved}, unmoved)
         kinds = {name.removesuffix("_total") if kind == "counter" else name: kind
                  for name, (kind, _) in expected(absent=absent_families(self.namespace)).items()}
-        self.assertEqual({family.name: family.type for family in families}, kinds)
+        types = {family.name: family.type for family in families}
+        self.assertEqual(types.pop("conntrack_tracking_active", "gauge"), "gauge")
+        self.assertEqual(types, kinds)
         helps = Parsed(text).helps
         self.assertEqual({family.name: family.documentation for family in families},
                          {name.removesuffix("_total") if kinds.get(name) is None else name: help_

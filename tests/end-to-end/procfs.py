@@ -27,9 +27,24 @@ FILES = {
     "sys/net/ipv4/tcp_max_orphans": "8192\n",
     "sys/net/ipv4/tcp_mem": "10\t20\t30\n",
     "sys/fs/file-nr": "1000\t10\t5000\n",
+    "net/netstat": "TcpExt: ListenDrops SyncookiesSent ListenOverflows TCPSynRetrans TCPReqQFullDrop\n"
+                   "TcpExt: 61 99 62 63 64\nIpExt: ListenDrops\nIpExt: 98\n",
+    "net/snmp": "Ip: Forwarding\nIp: 1\nTcp: MaxConn PassiveOpens ActiveOpens AttemptFails\nTcp: -1 65 66 67\n",
+    "sys/net/netfilter/nf_conntrack_tcp_timeout_established": "68\n",
+    "sys/net/ipv4/ip_local_port_range": "40000\t40099\n",
+    "sys/net/ipv4/ip_local_reserved_ports": "40001,40010-40011\n",
 }
+NETLINK_ONLY = {"table": 1, "stat": 1, "flows": 1, "correlation": 1, "sockets": 0, "netstat": 0,
+                "ports": 0, "settings": 0}
+FILES_ONLY = {"table": 1, "stat": 1, "flows": 0, "correlation": 0, "sockets": 1, "netstat": 1,
+              "ports": 1, "settings": 1}
+NETSTAT = ("conntrack_tcp_listen_drops_total", "conntrack_tcp_listen_overflows_total",
+           "conntrack_tcp_syn_retransmits_total", "conntrack_tcp_request_queue_full_drops_total")
+SNMP = ("conntrack_tcp_passive_opens_total", "conntrack_tcp_active_opens_total", "conntrack_tcp_attempt_fails_total")
 FROM_FILES = ("conntrack_tcp_sockets_orphaned", "conntrack_tcp_sockets_orphaned_limit", "conntrack_tcp_memory_bytes",
-              "conntrack_tcp_memory_bytes_limit", "conntrack_file_handles", "conntrack_file_handles_limit")
+              "conntrack_tcp_memory_bytes_limit", "conntrack_file_handles", "conntrack_file_handles_limit",
+              *NETSTAT, *SNMP, "conntrack_timeout_seconds", "conntrack_setting", "conntrack_ephemeral_ports",
+              "conntrack_ephemeral_ports_in_use_max")
 SOCKETS = ("conntrack_tcp_sockets", "conntrack_udp_sockets", "conntrack_tcp_listeners", "conntrack_tcp_accept_queue")
 ALWAYS = ("conntrack_scrape_", "conntrack_exporter_")
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -58,11 +73,14 @@ class Procfs(TestCase):
     def check_absent(self, metrics, *names):
         self.assertEqual(metrics.names() & set(names), set())
 
-    def check_without_conntrack(self, directory, prefix):
+    def check_without_conntrack(self, directory, prefix, known):
+        """known: that it is not loaded, so that nothing is tracked."""
         metrics = self.exporter(f"--path.procfs={directory}", prefix=prefix).metrics()
         conntrack = {name for name in metrics.names()
                      if name.startswith("conntrack_") and not name.startswith(SOCKETS + ALWAYS)}
-        self.assertEqual(conntrack, set())
+        self.assertEqual(conntrack, {"conntrack_tracking_active"} if known else set())
+        if known:
+            self.assertEqual(metrics.sum("conntrack_tracking_active"), 0)
         self.check_absent(metrics, *FROM_FILES)
         self.check_values(metrics, {"conntrack_tcp_listeners": 1})
         self.assertEqual(successes(metrics), dict.fromkeys(COLLECTORS, 0))
@@ -72,18 +90,18 @@ class Procfs(TestCase):
         self.fill({"sys/net/core/somaxconn": "4096\n"})
         for prefix in ((), NO_CAPABILITY):
             with self.subTest(prefix=prefix):
-                self.check_without_conntrack(self.directory, prefix)
+                self.check_without_conntrack(self.directory, prefix, known=True)
 
     def test_an_empty_procfs(self):
         """It says nothing of conntrack either, so the kernel is asked, where that is allowed."""
         for directory in (self.directory, self.directory + "/nothing"):
             with self.subTest(directory=directory):
-                self.check_without_conntrack(directory, NO_CAPABILITY)
+                self.check_without_conntrack(directory, NO_CAPABILITY, known=False)
                 metrics = self.exporter(f"--path.procfs={directory}").metrics()
                 self.check_values(metrics, {"conntrack_entries": 0, "conntrack_stat_drop_total": 0,
                                             "conntrack_walk_complete": 1, "conntrack_walk_flows": 0})
                 self.check_absent(metrics, "conntrack_buckets", "conntrack_expectations_limit", *FROM_FILES)
-                self.assertEqual(successes(metrics), {"table": 1, "stat": 1, "flows": 1, "sockets": 0})
+                self.assertEqual(successes(metrics), NETLINK_ONLY)
 
     def test_netlink_tells_what_the_files_do_not(self):
         self.fill({"net/stat/nf_conntrack": FILES["net/stat/nf_conntrack"]})
@@ -94,7 +112,7 @@ class Procfs(TestCase):
                                     "conntrack_walk_complete": 1, "conntrack_walk_flows": 0})
         self.check_absent(metrics, "conntrack_buckets", "conntrack_expectations_limit", *FROM_FILES)
         # What a kernel does not have is absent, and nothing failed; every kernel has sockstat, so that did.
-        self.assertEqual(successes(metrics), {"table": 1, "stat": 1, "flows": 1, "sockets": 0})
+        self.assertEqual(successes(metrics), NETLINK_ONLY)
 
     def test_what_the_files_say(self):
         self.fill(FILES)
@@ -108,8 +126,13 @@ class Procfs(TestCase):
             "conntrack_stat_error_total": 0x17, "conntrack_stat_search_restart_total": 0x18,
             "conntrack_tcp_sockets_orphaned": 5, "conntrack_tcp_sockets_orphaned_limit": 8192,
             "conntrack_tcp_memory_bytes": 7 * PAGE, "conntrack_tcp_memory_bytes_limit": 30 * PAGE,
-            "conntrack_file_handles": 990, "conntrack_file_handles_limit": 5000})
-        self.assertEqual(successes(metrics), {"table": 1, "stat": 1, "flows": 0, "sockets": 1})
+            "conntrack_file_handles": 990, "conntrack_file_handles_limit": 5000,
+            **dict(zip(NETSTAT, (61, 62, 63, 64))), **dict(zip(SNMP, (65, 66, 67)))})
+        self.check_absent(metrics, "conntrack_tcp_request_queue_full_cookies_total")
+        self.assertEqual(metrics.get("conntrack_timeout_seconds", protocol="tcp", state="established"), 68)
+        self.assertEqual(metrics.get("conntrack_setting", name="acct"), 1)
+        self.assertEqual((metrics.sum("conntrack_timeout_seconds"), metrics.sum("conntrack_setting")), (68, 1))
+        self.assertEqual(successes(metrics), FILES_ONLY)
 
     def test_one_file_is_missing(self):
         """Only its own samples are."""
@@ -122,7 +145,10 @@ class Procfs(TestCase):
                  "sys/net/ipv4/tcp_max_orphans": {"conntrack_tcp_sockets_orphaned_limit"},
                  "sys/net/ipv4/tcp_mem": {"conntrack_tcp_memory_bytes_limit"},
                  "net/sockstat": {"conntrack_tcp_sockets_orphaned", "conntrack_tcp_memory_bytes"},
-                 "sys/fs/file-nr": {"conntrack_file_handles", "conntrack_file_handles_limit"}}
+                 "sys/fs/file-nr": {"conntrack_file_handles", "conntrack_file_handles_limit"},
+                 "net/netstat": set(NETSTAT), "net/snmp": set(SNMP),
+                 "sys/net/netfilter/nf_conntrack_tcp_timeout_established": {"conntrack_timeout_seconds"},
+                 "sys/net/netfilter/nf_conntrack_acct": {"conntrack_setting"}}
         for path, names in cases.items():
             with self.subTest(path):
                 os.unlink(os.path.join(self.directory, path))
@@ -152,7 +178,24 @@ class Procfs(TestCase):
                         self.check_absent(metrics, "conntrack_file_handles", "conntrack_file_handles_limit")
                         self.assertEqual(successes(metrics)["sockets"], 0)
                     self.fill({path: FILES[path]})
-        self.assertEqual(successes(it.metrics()), {"table": 1, "stat": 1, "flows": 0, "sockets": 1})
+        self.assertEqual(successes(it.metrics()), FILES_ONLY)
+
+    def test_nonsense_in_other_files(self):
+        """Each with the collector that reads it, and what is absent then."""
+        self.fill(FILES)
+        it = self.start()
+        for path, collector, names in (
+                ("net/netstat", "netstat", NETSTAT), ("net/snmp", "netstat", SNMP),
+                ("sys/net/netfilter/nf_conntrack_acct", "settings", ["conntrack_setting"]),
+                ("sys/net/netfilter/nf_conntrack_tcp_timeout_established", "settings", ["conntrack_timeout_seconds"])):
+            for text in ("", "\n", "abc\n", "-5\n", "TcpExt: ListenDrops", "Tcp:\nTcp:\n", "\xff\xfe\n", "x" * 200000):
+                with self.subTest(path=path, text=text[:30]):
+                    self.fill({path: text})
+                    metrics = it.metrics()
+                    self.check_absent(metrics, *names)
+                    self.assertEqual(successes(metrics), {**FILES_ONLY, collector: 0})
+                    self.fill({path: FILES[path]})
+        self.assertEqual(successes(it.metrics()), FILES_ONLY)
 
     def test_a_large_value_keeps_its_digits(self):
         self.fill({**FILES, TABLE["conntrack_entries_limit"]: "18446744073709551615\n"})

@@ -6,10 +6,10 @@ import os
 import subprocess
 import time
 
-from common import TestCase, successes, testlib
+from common import COLLECTORS, TestCase, successes, testlib
 
 PORT = 10066
-ALL_1 = {"table": 1, "stat": 1, "flows": 1, "sockets": 1}
+ALL_1 = dict.fromkeys(COLLECTORS, 1)
 
 
 class At(testlib.Exporter):

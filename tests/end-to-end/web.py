@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The HTTP side: endpoints, methods, connections, queries, negotiation, hostile bytes."""
 
+import base64
 import contextlib
 import gzip
+import hashlib
 import re
 import socket
 import struct
@@ -43,7 +45,18 @@ class Endpoints(Shared):
         self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/html; charset=UTF-8"))
         self.assertEqual(re.findall(r"<title>(.*?)</title>", answer.text), ["conntrack_exporter"])
         self.assertEqual(re.findall(r"<h1>(.*?)</h1>", answer.text), ["conntrack_exporter"])
-        self.assertEqual(re.findall(r'<a href="(.*?)"', answer.text), ["/metrics"])
+        self.assertEqual(re.findall(r'<a href="(.*?)"', answer.text)[:3], ["/metrics", "diagnosis", "talkers"])
+
+    def test_the_policy_of_the_landing_page_allows_its_own_style_and_script(self):
+        answer = self.it.request("/")
+        hashes = {}
+        for tag in ("style", "script"):
+            inline, = re.findall(rf"<{tag}>(.*?)</{tag}>".encode(), answer.body, re.S)
+            hashes[tag] = base64.b64encode(hashlib.sha256(inline).digest()).decode()
+        self.assertEqual(answer.headers["Content-Security-Policy"],
+                         f"default-src 'none'; style-src 'sha256-{hashes['style']}'; "
+                         f"script-src 'sha256-{hashes['script']}'; connect-src 'self'; img-src data:; "
+                         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 
     def test_metrics(self):
         answer = self.it.request("/metrics")
@@ -168,7 +181,7 @@ class Connections(Shared):
 
 
 class Queries(Shared):
-    flags = ("--no-collector.sockets",)
+    flags = ("--collector.disable-defaults", "--collector.table", "--collector.stat", "--collector.flows")
     enabled = {"table", "stat", "flows"}
 
     def ran(self, query):
