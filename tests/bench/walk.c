@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One pass over the conntrack table of this network namespace, for tests/bench/run to time:
- * "floor" receives the dump and throws it away, "walk LIMIT" is the exporter's own walk (0: no
- * limit). Prints the flows read.
+ * One pass over the conntrack table of this network namespace, for tests/bench/run to time. Prints
+ * the flows read, or the sockets looked up.
  */
 
 #include <inttypes.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "../../collectors/collector.h"
+#include "../../collectors/join.h"
 #include "../../exporter/util.h"
 
 #define TIMEOUT_S 600
@@ -21,44 +21,91 @@ static int count_message(void *ctx, _unused_ const struct nlmsghdr *message)
 	return 0;
 }
 
-static int run_floor(struct collector_context *ctx, uint64_t *ret_flows)
+static int run_floor(struct collector_context *ctx, uint64_t *ret)
 {
 	return netlink_query_conntrack(&ctx->netlink, NETLINK_CONNTRACK_FLOWS, ctx->deadline_ns,
-				       count_message, ret_flows);
+				       count_message, ret);
 }
 
-static int run_walk(struct collector_context *ctx, uint64_t *ret_flows)
+static int run_survey(struct collector_context *ctx, uint32_t parts, uint64_t *ret)
 {
-	const struct survey *result;
-	int r = survey_get(ctx, 0, &result);
+	const struct survey *survey;
+	int r = survey_get(ctx, parts, &survey);
 
 	if (r == 0)
-		*ret_flows = result->counts.visited;
-	return r;
+		*ret = survey->counts.visited;
+	return r == 0 ? survey->join_error : r;
 }
+
+static int run_walk(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_survey(ctx, 0, ret);
+}
+
+static int run_join(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_survey(ctx, SURVEY_JOIN, ret);
+}
+
+static int run_talkers(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_survey(ctx, SURVEY_TALKERS, ret);
+}
+
+static int run_all(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_survey(ctx, SURVEY_JOIN | SURVEY_TALKERS, ret);
+}
+
+/* What the join does before the walk: the sockets' dump and a lookup for each. */
+static int run_lookups(struct collector_context *ctx, uint64_t *ret)
+{
+	struct join *join;
+	int r = join_create(ctx, &join);
+
+	if (r < 0)
+		return r;
+	*ret = join->connections.n;
+	join_destroy(join);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct collector_context *ctx, uint64_t *ret);
+} modes[] = {
+	{ "floor", run_floor }, /* receives the dump and throws it away */
+	{ "walk", run_walk },	/* and counts */
+	{ "join", run_join },	/* and joins with the sockets */
+	{ "talkers", run_talkers }, { "all", run_all }, { "lookups", run_lookups },
+};
 
 int main(int argc, char **argv)
 {
 	struct collector_settings settings = { .procfs = "/proc" };
-	const bool floor = argc == 2 && strcmp(argv[1], "floor") == 0;
 	struct collector_context ctx;
-	uint64_t flows = 0;
+	uint64_t count = 0;
+	size_t mode = 0;
 	int r;
 
-	if (!floor && (argc != 3 || strcmp(argv[1], "walk") != 0)) {
-		fprintf(stderr, "usage: bench_walk floor | walk LIMIT\n");
+	while (argc == 4 && mode < ARRAY_SIZE(modes) && strcmp(modes[mode].name, argv[1]) != 0)
+		mode++;
+	if (argc != 4 || mode == ARRAY_SIZE(modes)) {
+		fprintf(stderr,
+			"usage: bench_walk floor|walk|join|talkers|all|lookups "
+			"FLOWS-LIMIT LOOKUPS-LIMIT\n");
 		return EXIT_FAILURE;
 	}
-	if (!floor)
-		settings.flows_limit = strtoull(argv[2], NULL, 10);
+	settings.flows_limit = strtoull(argv[2], NULL, 10);
+	settings.correlation_lookups = strtoull(argv[3], NULL, 10);
 	collector_context_init(&ctx, &settings);
 	ctx.deadline_ns = clock_monotonic_ns() + TIMEOUT_S * NSEC_PER_SEC;
-	r = floor ? run_floor(&ctx, &flows) : run_walk(&ctx, &flows);
+	r = modes[mode].run(&ctx, &count);
 	collector_context_finish(&ctx);
 	if (r != 0) {
 		fprintf(stderr, "bench_walk: %s: %s\n", argv[1], strerror(-r));
 		return EXIT_FAILURE;
 	}
-	printf("%" PRIu64 "\n", flows);
+	printf("%" PRIu64 "\n", count);
 	return EXIT_SUCCESS;
 }
