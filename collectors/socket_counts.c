@@ -29,7 +29,7 @@ bool socket_counts_add(struct socket_counts *counts, int protocol, enum flow_fam
 		return false;
 	state = socket->idiag_state - 1U;
 	if (state >= N_TCP_SOCKET_STATES)
-		return false;
+		return true;
 	if (protocol == IPPROTO_UDP) {
 		counts->udp[family][state == TCP_SOCKET_ESTABLISHED ? UDP_SOCKET_CONNECTED
 								    : UDP_SOCKET_UNCONNECTED]++;

@@ -69,14 +69,15 @@ static void udp_sockets_are_connected_or_not(_unused_ void **state)
 	assert_memory_equal(&counts, &expected, sizeof(counts));
 }
 
-static void unknown_states_are_reported(_unused_ void **state)
+/* A dump goes on behind them. */
+static void unknown_states_are_not_counted(_unused_ void **state)
 {
 	static const uint8_t numbers[] = { 0, 12, 13, 14, 255 };
 	struct socket_counts counts = { 0 }, expected = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		assert_false(add(&counts, IPPROTO_TCP, FLOW_IPV4, numbers[i], 1, 1));
-		assert_false(add(&counts, IPPROTO_UDP, FLOW_IPV4, numbers[i], 1, 1));
+		assert_true(add(&counts, IPPROTO_TCP, FLOW_IPV4, numbers[i], 1, 1));
+		assert_true(add(&counts, IPPROTO_UDP, FLOW_IPV4, numbers[i], 1, 1));
 	}
 	assert_memory_equal(&counts, &expected, sizeof(counts));
 }
@@ -153,7 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_tcp_state_of_both_families),
 		cmocka_unit_test(udp_sockets_are_connected_or_not),
-		cmocka_unit_test(unknown_states_are_reported),
+		cmocka_unit_test(unknown_states_are_not_counted),
 		cmocka_unit_test(short_messages_are_reported),
 		cmocka_unit_test(listeners_and_their_queues),
 		cmocka_unit_test(the_fullest_listener_of_both_families),
