@@ -228,30 +228,30 @@ static int find_talkers(struct collector_context *ctx, const struct talkers_quer
 	return r;
 }
 
-int reports_talkers(struct collector_context *ctx, const struct talkers_query *query,
-		    struct buffer *out)
+static int write_talkers(struct collector_context *ctx, const struct talkers_query *query,
+			 bool as_json, struct buffer *out)
 {
 	struct talkers_top *top = malloc(sizeof(*top));
 	const size_t len = out->len;
 	struct walk_summary walk;
 	int r = top ? find_talkers(ctx, query, &walk, top) : -ENOMEM;
 
-	if (r == 0)
+	if (r == 0 && as_json)
 		r = talkers_write_json(query, top, &walk, false, out);
+	else if (r == 0)
+		talkers_write_text(query, top, &walk, out);
 	free(top);
 	return finish_report(out, len, r);
+}
+
+int reports_talkers(struct collector_context *ctx, const struct talkers_query *query,
+		    struct buffer *out)
+{
+	return write_talkers(ctx, query, true, out);
 }
 
 int reports_talkers_text(struct collector_context *ctx, const struct talkers_query *query,
 			 struct buffer *out)
 {
-	struct talkers_top *top = malloc(sizeof(*top));
-	const size_t len = out->len;
-	struct walk_summary walk;
-	int r = top ? find_talkers(ctx, query, &walk, top) : -ENOMEM;
-
-	if (r == 0)
-		talkers_write_text(query, top, &walk, out);
-	free(top);
-	return finish_report(out, len, r);
+	return write_talkers(ctx, query, false, out);
 }
