@@ -92,7 +92,7 @@ const struct option_desc option_descs[] = {
 	  .fallback = "10000",
 	  .placeholder = "SOCKETS",
 	  .help = "ESTABLISHED sockets that a walk looks up in the table; of more, a sample is "
-		  "looked up and scaled. 0 for no limit." },
+		  "looked up and scaled. 0 for all, up to 1048576." },
 	{ .name = "path.procfs",
 	  .type = OPTION_STRING,
 	  AT(collector.procfs),
