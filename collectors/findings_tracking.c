@@ -3,6 +3,7 @@
 /* Whether packets pass through conntrack, what of it can be read, and how it takes TCP. */
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../exporter/util.h"
@@ -141,43 +142,42 @@ bool finding_walk_sampled(const struct looks *looks, struct finding *ret)
 	return true;
 }
 
+/* One true sentence on a setting as it is; false where it was not read. */
+static bool tell_setting(const struct looks *looks, enum setting setting, const char *name,
+			 const char *const sentences[2], struct finding *ret)
+{
+	const struct reading value = looks->now->settings.setting[setting];
+	char metric[FINDING_NAME_MAX];
+
+	if (!value.known)
+		return false;
+	(void)snprintf(metric, sizeof(metric), "conntrack_setting{name=\"%s\"}", name);
+	finding_title(ret, SEVERITY_INFO, "nf_conntrack_%s is %" PRIu64, name, value.value);
+	finding_detail(ret, "%s", sentences[value.value != 0]);
+	finding_evidence(ret, metric, (double)value.value);
+	return true;
+}
+
 bool finding_tcp_be_liberal(const struct looks *looks, struct finding *ret)
 {
-	const struct reading liberal = looks->now->settings.setting[SETTING_TCP_BE_LIBERAL];
+	static const char *const sentences[] = {
+		"Packets outside a connection's TCP window can be INVALID: conntrack lets them "
+		"pass, rules on ctstate INVALID may drop them, and NAT does not translate them.",
+		"Packets outside a connection's TCP window count as part of it; it makes nothing "
+		"skip tracking, loopback neither.",
+	};
 
-	if (!liberal.known)
-		return false;
-	finding_title(ret, SEVERITY_INFO, "nf_conntrack_tcp_be_liberal is %" PRIu64, liberal.value);
-	if (liberal.value)
-		finding_detail(ret,
-			       "Packets outside a connection's TCP window count as part of it; it "
-			       "makes nothing skip tracking, loopback neither.");
-	else
-		finding_detail(
-			ret,
-			"Packets outside a connection's TCP window can be INVALID: conntrack "
-			"lets them pass, rules on ctstate INVALID may drop them, and NAT "
-			"does not translate them.");
-	finding_evidence(ret, "conntrack_setting{name=\"tcp_be_liberal\"}", (double)liberal.value);
-	return true;
+	return tell_setting(looks, SETTING_TCP_BE_LIBERAL, "tcp_be_liberal", sentences, ret);
 }
 
 bool finding_tcp_loose(const struct looks *looks, struct finding *ret)
 {
-	const struct reading loose = looks->now->settings.setting[SETTING_TCP_LOOSE];
+	static const char *const sentences[] = {
+		"A TCP packet of a connection that the table does not hold is INVALID unless it is "
+		"a SYN, so a connection that lost its entry never gets it back.",
+		"A data or ACK packet of a connection that the table does not hold makes a new "
+		"entry, and matches ctstate NEW.",
+	};
 
-	if (!loose.known)
-		return false;
-	finding_title(ret, SEVERITY_INFO, "nf_conntrack_tcp_loose is %" PRIu64, loose.value);
-	if (loose.value)
-		finding_detail(ret,
-			       "A data or ACK packet of a connection that the table does not hold "
-			       "makes a new entry, and matches ctstate NEW.");
-	else
-		finding_detail(ret,
-			       "A TCP packet of a connection that the table does not hold is "
-			       "INVALID unless it is a SYN, so a connection that lost its entry "
-			       "never gets it back.");
-	finding_evidence(ret, "conntrack_setting{name=\"tcp_loose\"}", (double)loose.value);
-	return true;
+	return tell_setting(looks, SETTING_TCP_LOOSE, "tcp_loose", sentences, ret);
 }
