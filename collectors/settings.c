@@ -132,11 +132,6 @@ const char *timeout_setting_file(enum timeout_setting timeout)
 	return timeouts[timeout].file;
 }
 
-const char *setting_file(enum setting setting)
-{
-	return setting_files[setting];
-}
-
 /* Keeps the first error that is not "no such file" in *first. */
 static void read_setting(int directory, const char *file, struct reading *ret, int *first)
 {

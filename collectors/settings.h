@@ -74,9 +74,5 @@ struct collector_context;
  */
 int settings_read(struct collector_context *ctx, struct settings *ret);
 
-/*
- * The name of a timeout's or setting's file below /proc/sys/net/netfilter; a sysctl after
- * "net.netfilter.".
- */
+/* The name of a timeout's file below /proc/sys/net/netfilter; a sysctl after "net.netfilter.". */
 const char *timeout_setting_file(enum timeout_setting timeout);
-const char *setting_file(enum setting setting);

@@ -16,6 +16,21 @@ void tracking_read(_unused_ struct collector_context *ctx, enum tracking ret[N_F
 		ret[family] = TRACKING_UNKNOWN;
 }
 
+/* As the kernel calls them (nf_conntrack_standalone.c). */
+static const char *const setting_files[N_SETTINGS] = {
+	[SETTING_ACCT] = "nf_conntrack_acct",
+	[SETTING_CHECKSUM] = "nf_conntrack_checksum",
+	[SETTING_DCCP_LOOSE] = "nf_conntrack_dccp_loose",
+	[SETTING_EVENTS] = "nf_conntrack_events",
+	[SETTING_HELPER] = "nf_conntrack_helper",
+	[SETTING_LOG_INVALID] = "nf_conntrack_log_invalid",
+	[SETTING_TCP_BE_LIBERAL] = "nf_conntrack_tcp_be_liberal",
+	[SETTING_TCP_IGNORE_INVALID_RST] = "nf_conntrack_tcp_ignore_invalid_rst",
+	[SETTING_TCP_LOOSE] = "nf_conntrack_tcp_loose",
+	[SETTING_TCP_MAX_RETRANS] = "nf_conntrack_tcp_max_retrans",
+	[SETTING_TIMESTAMP] = "nf_conntrack_timestamp",
+};
+
 static void write_number(const struct directory *d, const char *file, unsigned int value)
 {
 	char path[256], text[32];
@@ -47,7 +62,7 @@ static void every_file(void **state)
 		expected.timeout_s[i] = reading(1000U + (unsigned int)i);
 	}
 	for (int i = 0; i < N_SETTINGS; i++) {
-		write_number(*state, setting_file(i), (unsigned int)i);
+		write_number(*state, setting_files[i], (unsigned int)i);
 		expected.setting[i] = reading((unsigned int)i);
 	}
 	check(*state, 0, &expected);
@@ -62,7 +77,7 @@ static void a_kernel_that_has_one_only(void **state)
 	check(*state, 0, &expected);
 	procfs_remove(*state, "sys/net/netfilter/nf_conntrack_generic_timeout");
 	expected.timeout_s[TIMEOUT_GENERIC].known = false;
-	write_number(*state, setting_file(SETTING_ACCT), 0);
+	write_number(*state, setting_files[SETTING_ACCT], 0);
 	expected.setting[SETTING_ACCT] = reading(0);
 	check(*state, 0, &expected);
 }
