@@ -9,12 +9,11 @@ import select
 import signal
 import socket
 import sys
-import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
 import testlib  # pylint: disable=wrong-import-position
+from testlib import TestCase, wait_until  # pylint: disable=wrong-import-position,unused-import
 
 COLLECTORS = ("table", "stat", "flows", "correlation", "sockets", "netstat", "ports", "settings")
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,29 +36,6 @@ SECCOMP = _OPTIONS["seccomp"]
 SANITIZED = _OPTIONS["b_sanitize"] != "none"
 
 
-class TestCase(unittest.TestCase):
-    """A test case with namespaces and exporters that end with it."""
-
-    maxDiff = None
-
-    def enter(self, context):
-        """Enters a context that is left at the end of the test; its errors count."""
-        value = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
-        return value
-
-    @classmethod
-    def enter_class(cls, context):
-        """Enters a context that is left behind the last test of the class."""
-        value = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
-        return value
-
-    def exporter(self, *flags, namespace=None, **kwargs):
-        """A running exporter, in a namespace of its own if none is given."""
-        return self.enter(testlib.Exporter(namespace or self.enter(testlib.Namespace()), *flags, **kwargs))
-
-
 def successes(metrics):
     """{collector: success} of an exposition."""
     return {dict(labels)["collector"]: value for (name, labels), value in metrics.samples.items()
@@ -70,18 +46,6 @@ def still(text):
     """The lines of an exposition without the samples that move by themselves."""
     return [line for line in text.splitlines()
             if line.startswith("#") or not MOVING.match(re.split(r"[{ ]", line, maxsplit=1)[0])]
-
-
-def wait_until(condition, seconds, what):
-    """Waits for the condition to hold and returns its value."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
 
 
 # Processes
@@ -229,10 +193,3 @@ def add_flow(namespace, protocol, source, destination):
     state = ["--state", "ESTABLISHED"] if protocol == "tcp" else []
     namespace.run("conntrack", "-I", "-p", protocol, "-s", source, "-d", destination, "--sport", "1000", "--dport",
                   "2000", "-t", "100000", *state)
-
-
-def free_port(namespace):
-    """A port of 127.0.0.1 that nothing has now."""
-    with namespace.socket(socket.AF_INET) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]

@@ -8,7 +8,7 @@ import re
 import time
 
 import browser
-from common import TestCase, add_flow, free_port, stopped, testlib, wait_until
+from common import TestCase, add_flow, stopped, testlib, wait_until
 
 browser.need()
 
@@ -403,7 +403,7 @@ class Refreshing(Page):
         wait_until(lambda: self.asked() == 1, 2, "it asks at once")
 
     def test_it_says_that_it_fails_and_recovers(self):
-        port = free_port(self.namespace)
+        port = testlib.free_port(self.namespace)
         flag = f"--web.listen-address=127.0.0.1:{port}"
         with testlib.Exporter(self.namespace, flag):
             self.open(f"http://127.0.0.1:{port}/")

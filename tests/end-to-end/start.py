@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 
-from common import TestCase, free_port, gone, testlib, wait_until
+from common import TestCase, gone, testlib, wait_until
 
 LINE = re.compile(r"time=\S+ level=(\w+) msg=(.*)")
 # What a build for sanitizers says besides.
@@ -143,7 +143,7 @@ class Addresses(Start):
         self.assertEqual(it.request("/-/healthy").text, "Healthy\n")
 
     def test_never_half_bound(self):
-        free, taken = free_port(self.namespace), self.taken()
+        free, taken = testlib.free_port(self.namespace), self.taken()
         self.check_refused(f"127.0.0.1:{taken}", "Address already in use", f"127.0.0.1:{free}", port=free)
 
     def test_addresses_that_are_not_here(self):
@@ -185,7 +185,7 @@ class Addresses(Start):
             return True
 
     def test_where_it_listens(self):
-        port = free_port(self.namespace)
+        port = testlib.free_port(self.namespace)
         cases = {f"[0.0.0.0]:{port}": (True, False), f"0.0.0.0:{port}": (True, False), f"[::1]:{port}": (False, True),
                  f":{port}": (True, True), f"[::]:{port}": (True, True), f"127.0.0.1:{port}": (True, False),
                  f"[127.0.0.1]:{port}": (True, False), f"localhost:{port}": (True, False)}
@@ -205,7 +205,7 @@ class Addresses(Start):
 
     def test_several_addresses(self):
         self.namespace.address("lo", "192.0.2.1/32")
-        port = free_port(self.namespace)
+        port = testlib.free_port(self.namespace)
         other = port + 1 if port < 65535 else port - 1
         flags = [f"--web.listen-address={a}" for a in (f"127.0.0.1:{port}", f"192.0.2.1:{port}", f"[::1]:{other}")]
         with testlib.Exporter(self.namespace, *flags) as it:
@@ -217,12 +217,12 @@ class Addresses(Start):
 
     def test_without_ipv6(self):
         self.namespace.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
-        port = free_port(self.namespace)
+        port = testlib.free_port(self.namespace)
         with testlib.Exporter(self.namespace, f"--web.listen-address=:{port}"):
             self.assertTrue(self.answers("127.0.0.1", port))
 
     def test_the_port_is_free_again_at_once(self):
-        port = free_port(self.namespace)
+        port = testlib.free_port(self.namespace)
         for _ in range(3):
             with testlib.Exporter(self.namespace, f"--web.listen-address=127.0.0.1:{port}") as it:
                 self.assertEqual(it.request("/-/healthy").status, 200)

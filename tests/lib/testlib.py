@@ -365,6 +365,48 @@ def check_sanitizers(log):
         raise AssertionError(f"a sanitizer reports:\n{log}")
 
 
+def free_port(namespace):
+    """A port of 127.0.0.1 that nothing has now."""
+    with namespace.socket(socket.AF_INET) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def wait_until(condition, seconds, what):
+    """Waits for the condition to hold and returns its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+class TestCase(unittest.TestCase):
+    """A test case with namespaces and exporters that end with it."""
+
+    maxDiff = None
+
+    def enter(self, context):
+        """Enters a context that is left at the end of the test; its errors count."""
+        value = context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        return value
+
+    @classmethod
+    def enter_class(cls, context):
+        """Enters a context that is left behind the last test of the class."""
+        value = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        return value
+
+    def exporter(self, *flags, namespace=None, **kwargs):
+        """A running exporter, in a namespace of its own if none is given."""
+        return self.enter(Exporter(namespace or self.enter(Namespace()), *flags, **kwargs))
+
+
 def main():
     """Runs the tests of the importing file; exits with 77 when all of them were skipped.
 
