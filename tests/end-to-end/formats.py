@@ -279,7 +279,7 @@ class OtherPrograms(TestCase):
         self.assertEqual(testlib.Metrics(text).get("conntrack_walk_flows"), 3)
         openmetrics = wire.ask("/metrics", f"Accept: {ACCEPT_OPENMETRICS}").text
         families = list(text_string_to_metric_families(openmetrics))
-        samples = {(sample.name, frozenset(sample.labels.items())): sample.value
+        samples = {(sample.name, frozenset(sample.labels.items())): float(sample.value)
                    for family in families for sample in family.samples}
         self.assertEqual(set(samples), set(testlib.Metrics(text).samples))
         unmoved = testlib.Metrics("\n".join(still(text))).samples

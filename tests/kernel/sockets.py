@@ -185,7 +185,7 @@ class Sockets(KernelTest):
         expected["conntrack_tcp_memory_bytes"] = int(tcp["mem"]) * PAGE_SIZE
         allocated, unused, limit = map(int, read("/proc/sys/fs/file-nr").split())
         expected["conntrack_file_handles"] = allocated - unused
-        expected["conntrack_file_handles_limit"] = limit
+        expected["conntrack_file_handles_limit"] = float(limit)  # systemd sets it to what a double cannot hold
         if orphans := read("/proc/sys/net/ipv4/tcp_max_orphans"):
             expected["conntrack_tcp_sockets_orphaned_limit"] = int(orphans)
         if memory := read("/proc/sys/net/ipv4/tcp_mem"):
