@@ -3,8 +3,9 @@
 /*
  * What looks unmatched is checked before it counts. A connection that was opened or closed while we
  * read is in motion on both sides, so an unmatched one counts only when its socket and its flow
- * contradict each other twice, with a pause in between: the kernel changes the two one after the
- * other, within microseconds.
+ * contradict each other three times, with pauses in between: the kernel changes the two one after
+ * the other, within microseconds, but where a virtual processor stands still, or soft interrupts
+ * have to wait, within milliseconds.
  */
 
 #include <errno.h>
@@ -15,8 +16,8 @@
 #include "flow_counts.h"
 #include "join.h"
 
-#define ROUNDS 2
-#define PAUSE_MS 2
+/* Before each round. */
+static const int pauses_ms[] = { 0, 2, 20 };
 
 enum outcome {
 	OUTCOME_TRACKED,
@@ -155,11 +156,12 @@ static int check_flows(struct collector_context *ctx, struct join *join)
 	uint64_t parts[2];
 	int r = 0;
 
-	for (int round = 0; r == 0 && round < ROUNDS && join->n_candidates; round++) {
+	for (size_t round = 0; r == 0 && round < ARRAY_SIZE(pauses_ms) && join->n_candidates;
+	     round++) {
 		if (round)
-			(void)poll(NULL, 0, PAUSE_MS);
+			(void)poll(NULL, 0, pauses_ms[round]);
 		r = drop_present(ctx, join);
-		if (r == 0 && round && may_be_bound(join))
+		if (r == 0 && round == ARRAY_SIZE(pauses_ms) - 1 && may_be_bound(join))
 			r = drop_listed(ctx, join);
 		if (r == 0)
 			r = drop_ended(ctx, join);
@@ -262,9 +264,9 @@ static int judge_suspects(struct collector_context *ctx, struct join *join,
 	size_t n = choose_suspects(join, suspects);
 	int r = 0;
 
-	for (int round = 0; r == 0 && round < ROUNDS && n; round++) {
+	for (size_t round = 0; r == 0 && round < ARRAY_SIZE(pauses_ms) && n; round++) {
 		if (round)
-			(void)poll(NULL, 0, PAUSE_MS);
+			(void)poll(NULL, 0, pauses_ms[round]);
 		r = check_suspects(ctx, join, &n, outcomes);
 	}
 	for (size_t i = 0; r == 0 && i < n; i++)

@@ -33,7 +33,9 @@ static void test_flow_whose_socket_came_meanwhile(_unused_ void **state)
 	/* Any state but a listener's owns its flow. */
 	check_candidate(SOCKET(O, O, O), NO_SOCKET, false);
 	check_candidate(NO_SOCKET, SOCKET(O, O, O), false);
-	/* Absent in the first round, present in the second. */
+	/* Absent at first, present in a later round. */
+	check_candidate(SOCKET(N, N, E), NO_SOCKET, false);
+	check_candidate(NO_SOCKET, SOCKET(N, N, O), false);
 	check_candidate(SOCKET(N, E, E), NO_SOCKET, false);
 	check_candidate(NO_SOCKET, SOCKET(N, O, O), false);
 	/* Present, and gone behind that: it had one. */
