@@ -278,6 +278,13 @@ uint64_t dispatch_next_turn(const struct dispatch *dispatch)
 	return expiry_ns < due_ns ? expiry_ns : due_ns;
 }
 
+bool dispatch_overdue(const struct dispatch *dispatch, uint64_t now_ns)
+{
+	const struct flight *running = dispatch->collecting ? dispatch->flights.first : NULL;
+
+	return running && now_ns >= running->deadline_ns + DISPATCH_OVERDUE_S * NSEC_PER_SEC;
+}
+
 void dispatch_clear(struct dispatch *dispatch)
 {
 	dispatch->ended = true;

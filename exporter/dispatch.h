@@ -31,6 +31,12 @@
 #define DISPATCH_LOOK_RESERVE_MS 500
 /* How long talkers wait until it is asked again whether they may have a walk of their own. */
 #define DISPATCH_WALK_INTERVAL_MS 100
+/*
+ * A collector process that is this late hangs: it looks at the clock while it walks, and what it
+ * does besides takes no time to speak of. Long, because ending it ends the connection of a scraper,
+ * who may not get another one while the table is full.
+ */
+#define DISPATCH_OVERDUE_S 10
 
 struct dispatch {
 	int channel;
@@ -64,6 +70,9 @@ void dispatch_turn(struct dispatch *dispatch, uint64_t now_ns);
 
 /* When dispatch_turn() has something to do, on CLOCK_MONOTONIC; UINT64_MAX: nobody waits. */
 uint64_t dispatch_next_turn(const struct dispatch *dispatch);
+
+/* Whether the collector process hangs. What nobody asked it is not missed. */
+bool dispatch_overdue(const struct dispatch *dispatch, uint64_t now_ns);
 
 /* Answers everyone who waits, and who asks from now on, with 503. */
 void dispatch_clear(struct dispatch *dispatch);

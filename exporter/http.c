@@ -377,6 +377,8 @@ int http_accept(struct http *http, int listener)
 
 		if (fd == -EAGAIN)
 			return 0;
+		if (fd == -EINVAL)
+			return fd;
 		/* With the last descriptor just given away there may be nobody left to accept. */
 		if (fd < 0)
 			return i > 0 || connections_evict(&http->connections) ? 0 : fd;
@@ -385,9 +387,9 @@ int http_accept(struct http *http, int listener)
 	return 0;
 }
 
-size_t http_active(const struct http *http)
+size_t http_active(const struct http *http, bool connections_too)
 {
-	return http->n_active;
+	return http->n_active + (connections_too ? http->connections.n : 0);
 }
 
 void http_drain(struct http *http)

@@ -70,8 +70,11 @@ int http_timeout_ms(const struct http *http);
  */
 int http_accept(struct http *http, int listener);
 
-/* Requests being answered or waiting for the collector process. */
-size_t http_active(const struct http *http);
+/*
+ * Requests being answered or waiting for the collector process, and connections that may yet bring
+ * one if these are wanted too.
+ */
+size_t http_active(const struct http *http, bool connections_too);
 
 /* From now on every answer closes its connection, and /-/ready says no. */
 void http_drain(struct http *http);

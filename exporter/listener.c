@@ -3,11 +3,13 @@
 #include "listener.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "log.h"
 #include "util.h"
@@ -119,18 +121,52 @@ int listener_accept(int fd, struct sockaddr_storage *ret_address, socklen_t *ret
 
 	if (connection >= 0)
 		return connection;
-	return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? -errno
-											 : -EAGAIN;
+	switch (errno) {
+	case EINVAL:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return -errno;
+	default:
+		return -EAGAIN;
+	}
+}
+
+/* A path, or with a leading @ a name without one; what would not be one line is a question mark. */
+static void name_local(const struct sockaddr_un *address, socklen_t length,
+		       char name[LISTENER_NAME_MAX])
+{
+	/* The kernel counts the end of a path that fills the array, which has no room for it. */
+	const size_t told = length - offsetof(struct sockaddr_un, sun_path);
+	const size_t n = told < sizeof(address->sun_path) ? told : sizeof(address->sun_path);
+	const bool abstract = n > 0 && address->sun_path[0] == '\0';
+	size_t at = 0;
+
+	static_assert(LISTENER_NAME_MAX > sizeof(address->sun_path), "it has room");
+	for (; at < n && (address->sun_path[at] || (abstract && at == 0)); at++)
+		name[at] = isprint((unsigned char)address->sun_path[at]) ? address->sun_path[at]
+									 : '?';
+	if (abstract)
+		name[0] = '@';
+	name[at] = '\0';
 }
 
 void listener_name(int fd, char name[LISTENER_NAME_MAX])
 {
-	struct sockaddr_storage address;
+	union {
+		struct sockaddr any;
+		struct sockaddr_un local;
+		struct sockaddr_storage room;
+	} address = { 0 };
 	socklen_t length = sizeof(address);
 	char host[LISTENER_HOST_MAX], port[LISTENER_PORT_MAX];
 
-	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
-	    getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
+	if (getsockname(fd, &address.any, &length) == 0 && address.any.sa_family == AF_UNIX) {
+		name_local(&address.local, length, name);
+		return;
+	}
+	if (getnameinfo(&address.any, length, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		(void)snprintf(name, LISTENER_NAME_MAX, "?");
 	else

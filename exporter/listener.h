@@ -26,10 +26,14 @@ int listener_open(const char *address, const char **ret_reason);
 
 /*
  * Accepts one connection, non-blocking; *ret_length is the room for the address. Returns its
- * descriptor, -EAGAIN when none waits or the one that did has gone, or what is lacking: -EMFILE,
- * -ENFILE, -ENOBUFS, -ENOMEM.
+ * descriptor, -EAGAIN when none waits or the one that did has gone, -EINVAL when fd listens no more
+ * (somebody else shut it down, SOCK_DESTROY), or what is lacking: -EMFILE, -ENFILE, -ENOBUFS,
+ * -ENOMEM.
  */
 int listener_accept(int fd, struct sockaddr_storage *ret_address, socklen_t *ret_length);
 
-/* Writes where the socket listens as "HOST:PORT", with brackets around IPv6. */
+/*
+ * Writes where the socket listens as "HOST:PORT", with brackets around IPv6; one of AF_UNIX as its
+ * path, or "@NAME".
+ */
 void listener_name(int fd, char name[LISTENER_NAME_MAX]);

@@ -8,6 +8,7 @@
 
 #include "../collectors/registry.h"
 #include "../collectors/service.h"
+#include "activation.h"
 #include "channel.h"
 #include "commands.h"
 #include "help.h"
@@ -41,10 +42,15 @@ static int serve(const struct options *options)
 {
 	const uint64_t enabled = options_collectors(options);
 	const pid_t web = getpid();
+	struct listeners passed = { .n = 0 };
 	pid_t pid = -1;
 	int fds[2], r;
 
 	log_start(enabled);
+	if (!options->systemd_socket)
+		activation_decline();
+	else if (activation_take(&passed) < 0)
+		return EXIT_FAILURE;
 	r = channel_create(fds);
 	if (r == 0)
 		pid = fork();
@@ -55,10 +61,11 @@ static int serve(const struct options *options)
 	}
 	if (pid == 0) {
 		(void)close(fds[0]);
+		listeners_close(&passed);
 		return service_run(fds[1], web, &options->collector, enabled);
 	}
 	(void)close(fds[1]);
-	r = web_run(options, fds[0], pid, enabled);
+	r = web_run(options, &passed, fds[0], pid, enabled);
 	return r;
 }
 

@@ -41,6 +41,10 @@ const struct option_desc option_descs[] = {
 	  .placeholder = "ADDRESS",
 	  .help = "Address to listen on: :PORT, HOST:PORT, [ADDRESS]:PORT; may be given up to 16 "
 		  "times." },
+	{ .name = "web.systemd-socket",
+	  .type = OPTION_BOOL,
+	  AT(systemd_socket),
+	  .help = "Listen on the sockets that systemd passes, not on addresses." },
 	{ .name = "web.telemetry-path",
 	  .type = OPTION_STRING,
 	  AT(telemetry_path),

@@ -2,7 +2,6 @@
 
 #include "options.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,21 +10,11 @@
 
 #include "../collectors/registry.h"
 #include "../collectors/talkers_query.h"
+#include "decimal.h"
 #include "duration.h"
 #include "util.h"
 
 static_assert(OPTIONS_ERROR_MAX >= TALKERS_QUERY_ERROR_MAX, "its sentence has room");
-
-static bool count_parse(const char *text, uint64_t *ret)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return false;
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	return errno == 0 && *end == '\0';
-}
 
 static bool choice_parse(const struct option_desc *desc, const char *text, uint64_t *ret)
 {
@@ -62,7 +51,7 @@ static bool option_set(const struct option_desc *desc, struct options *options, 
 	case OPTION_STRINGS:
 		return strings_add(at, value);
 	case OPTION_COUNT:
-		return count_parse(value, at);
+		return decimal_parse(value, at);
 	case OPTION_DURATION:
 		return duration_parse(value, at);
 	case OPTION_CHOICE:

@@ -45,10 +45,9 @@ struct string_list {
 
 struct options {
 	enum command command;
-	bool help;
-	bool help_metrics;
-	bool version;
+	bool help, help_metrics, version;
 	struct string_list listen;
+	bool systemd_socket; /* listen on sockets that were passed, not on these addresses */
 	const char *telemetry_path;
 	uint64_t max_requests; /* 0: no limit of its own */
 	bool disable_exporter_metrics;

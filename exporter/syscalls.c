@@ -65,7 +65,7 @@ static const struct {
 	{ SCMP_SYS(sysinfo), COLLECTOR },
 	{ SCMP_SYS(exit), WEB | COLLECTOR },
 	{ SCMP_SYS(exit_group), WEB | COLLECTOR },
-	/* messages: the channel, netlink, HTTP */
+	/* messages: the channel, netlink, HTTP, the service manager */
 	{ SCMP_SYS(recv), WEB | COLLECTOR },
 	{ SCMP_SYS(recvfrom), WEB | COLLECTOR },
 	{ SCMP_SYS(getsockopt), WEB | COLLECTOR },

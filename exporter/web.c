@@ -20,8 +20,9 @@
 #include "channel.h"
 #include "dispatch.h"
 #include "http.h"
-#include "listener.h"
+#include "listeners.h"
 #include "log.h"
+#include "notify.h"
 #include "privileges.h"
 #include "syscalls.h"
 #include "util.h"
@@ -33,10 +34,10 @@ struct web {
 	pid_t collector;
 	int epoll;
 	int signals;
-	int listeners[OPTIONS_STRINGS_MAX];
-	size_t n_listeners;
+	struct listeners listeners;
 	struct http *http;
 	struct dispatch dispatch;
+	struct notify notify;
 	uint64_t stop_at_ns;   /* 0: not asked to end */
 	uint64_t accept_at_ns; /* when to accept again after it failed; 0: it did not */
 	bool reaped;	       /* nobody waits for the collector process any more */
@@ -90,13 +91,6 @@ static void on_channel(struct web *web)
 		fail(web, "Bad answer from the collector process", r);
 }
 
-static void close_listeners(struct web *web)
-{
-	for (size_t i = 0; i < web->n_listeners; i++)
-		(void)close(web->listeners[i]);
-	web->n_listeners = 0;
-}
-
 static void on_signal(struct web *web)
 {
 	struct signalfd_siginfo info;
@@ -115,17 +109,10 @@ static void on_signal(struct web *web)
 	log_info("Received a signal, finishing running scrapes", "signal",
 		 info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 	web->stop_at_ns = clock_monotonic_ns() + WEB_GRACE_S * NSEC_PER_SEC;
-	close_listeners(web);
+	notify_stopping(&web->notify, "Finishing running scrapes", clock_monotonic_ns());
+	listeners_unwatch(&web->listeners, web->epoll);
+	listeners_close(&web->listeners);
 	http_drain(web->http);
-}
-
-static void watch_listeners(struct web *web, uint32_t events)
-{
-	for (size_t i = 0; i < web->n_listeners; i++) {
-		struct epoll_event event = { .events = events, .data.fd = web->listeners[i] };
-
-		(void)epoll_ctl(web->epoll, EPOLL_CTL_MOD, web->listeners[i], &event);
-	}
 }
 
 /* Without descriptors or memory the listeners stay readable, so they are left alone for a while. */
@@ -133,11 +120,15 @@ static void on_listener(struct web *web, int fd)
 {
 	int r = http_accept(web->http, fd);
 
+	if (r == -EINVAL) {
+		fail(web, "A listening socket was shut down by somebody else", r);
+		return;
+	}
 	if (r == 0 || web->accept_at_ns)
 		return;
 	log_error("Cannot accept connections for now", "err", errno_text(r));
 	web->accept_at_ns = clock_monotonic_ns() + NSEC_PER_SEC;
-	watch_listeners(web, 0);
+	(void)listeners_watch(&web->listeners, web->epoll, 0);
 }
 
 static void resume_accepting(struct web *web, uint64_t now_ns)
@@ -145,7 +136,7 @@ static void resume_accepting(struct web *web, uint64_t now_ns)
 	if (!web->accept_at_ns || now_ns < web->accept_at_ns)
 		return;
 	web->accept_at_ns = 0;
-	watch_listeners(web, EPOLLIN);
+	(void)listeners_watch(&web->listeners, web->epoll, EPOLLIN);
 }
 
 static void handle(struct web *web, int fd)
@@ -167,16 +158,46 @@ static int earlier_ms(int timeout_ms, uint64_t at_ns, uint64_t now_ns)
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-/* Waits as long as nobody needs anything: for ever when there is no connection. */
+/* Until when connections without a request are waited for. */
+static uint64_t settled_ns(const struct web *web)
+{
+	return web->stop_at_ns - WEB_GRACE_S * NSEC_PER_SEC + WEB_SETTLE_MS * NSEC_PER_MSEC;
+}
+
+static bool is_over(const struct web *web)
+{
+	const uint64_t now = clock_monotonic_ns();
+
+	return web->stop_at_ns &&
+	       (http_active(web->http, now < settled_ns(web)) == 0 || now >= web->stop_at_ns);
+}
+
+/* Waits as long as nobody needs anything: for ever when there is no connection and no watchdog. */
 static int wait_ms(const struct web *web)
 {
 	const uint64_t now = clock_monotonic_ns();
 	int timeout = earlier_ms(http_timeout_ms(web->http), dispatch_next_turn(&web->dispatch),
 				 now);
 
+	timeout = earlier_ms(timeout, notify_next_turn(&web->notify), now);
 	if (web->accept_at_ns)
 		timeout = earlier_ms(timeout, web->accept_at_ns, now);
-	return web->stop_at_ns ? earlier_ms(timeout, web->stop_at_ns, now) : timeout;
+	if (web->stop_at_ns)
+		timeout = earlier_ms(
+			timeout, now < settled_ns(web) ? settled_ns(web) : web->stop_at_ns, now);
+	return timeout;
+}
+
+/*
+ * The watchdog of a service manager is to end this when the loop stands still, and when the
+ * collector process hangs: every scrape would fail until somebody restarts both.
+ */
+static void give_sign_of_life(struct web *web)
+{
+	const uint64_t now = clock_monotonic_ns();
+
+	if (notify_turn(&web->notify, !dispatch_overdue(&web->dispatch, now), now))
+		log_error("Collector process hangs, leaving it to the watchdog to end both");
 }
 
 /* Answers are given before http_run(), which sends them: libmicrohttpd wakes nobody up for them. */
@@ -190,8 +211,8 @@ static void turn(struct web *web)
 	dispatch_turn(&web->dispatch, clock_monotonic_ns());
 	resume_accepting(web, clock_monotonic_ns());
 	http_run(web->http);
-	if (web->stop_at_ns &&
-	    (http_active(web->http) == 0 || clock_monotonic_ns() >= web->stop_at_ns))
+	give_sign_of_life(web);
+	if (is_over(web))
 		web->done = true;
 }
 
@@ -215,22 +236,12 @@ static void raise_file_limit(void)
 			 errno_text(errno));
 }
 
-/* All of them or none: a process that listens on some of its addresses looks healthy and is not. */
-static int open_listeners(struct web *web, const struct options *options)
+static int open_listeners(struct web *web, const struct string_list *addresses)
 {
-	for (size_t i = 0; i < options->listen.n; i++) {
-		const char *reason;
-		int fd = listener_open(options->listen.values[i], &reason);
+	int r = web->listeners.n ? 0 : listeners_open(&web->listeners, addresses);
 
-		if (fd < 0) {
-			log_error("Cannot listen", "address", options->listen.values[i], "err",
-				  reason);
-			web->failed = true;
-			return fd;
-		}
-		web->listeners[web->n_listeners++] = fd;
-	}
-	return 0;
+	web->failed = r < 0; /* and the log says why */
+	return r;
 }
 
 static int open_signals(struct web *web)
@@ -271,9 +282,7 @@ static int watch_all(struct web *web)
 
 	if (r == 0)
 		r = watch(web, http_fd(web->http));
-	for (size_t i = 0; r == 0 && i < web->n_listeners; i++)
-		r = watch(web, web->listeners[i]);
-	return r;
+	return r < 0 ? r : listeners_watch(&web->listeners, web->epoll, EPOLLIN);
 }
 
 /*
@@ -291,7 +300,7 @@ static int set_up(struct web *web, const struct options *options)
 	if (r == 0)
 		r = await_collector(web);
 	if (r == 0)
-		r = open_listeners(web, options);
+		r = open_listeners(web, &options->listen);
 	if (r < 0)
 		return r;
 	r = http_create(options->telemetry_path, dispatch_ask, &web->dispatch, &web->http);
@@ -312,17 +321,6 @@ static int confine(struct web *web)
 	return 0;
 }
 
-static void log_listeners(const struct web *web)
-{
-	char name[LISTENER_NAME_MAX];
-
-	for (size_t i = 0; i < web->n_listeners; i++) {
-		listener_name(web->listeners[i], name);
-		log_info("Listening on", "address", name);
-	}
-	log_info("TLS is disabled.", "http2", "false");
-}
-
 /*
  * An idle collector process ends at once and is waited for. One that still walks for nobody is not:
  * it is told by the kernel when this process ends (service_run()). If it is gone, so is the
@@ -341,7 +339,7 @@ static void end_collector(struct web *web)
 
 static void tear_down(struct web *web)
 {
-	close_listeners(web);
+	listeners_close(&web->listeners);
 	dispatch_clear(&web->dispatch);
 	if (web->http)
 		http_run(web->http);
@@ -350,28 +348,50 @@ static void tear_down(struct web *web)
 	dispatch_finish(&web->dispatch);
 	fd_cleanup(&web->signals);
 	fd_cleanup(&web->epoll);
+	notify_close(&web->notify);
 }
 
-int web_run(const struct options *options, int channel, pid_t collector, uint64_t enabled)
+/* Serves until the end. The service manager hears of it when nothing can fail any more. */
+static void serve(struct web *web)
+{
+	char sentence[LISTENERS_SENTENCE_MAX];
+
+	listeners_log(&web->listeners, sentence);
+	log_info("TLS is disabled.", "http2", "false");
+	if (confine(web) < 0)
+		return;
+	notify_ready(&web->notify, sentence, clock_monotonic_ns());
+	while (!web->done)
+		turn(web);
+}
+
+static void open_notify(struct web *web)
+{
+	int r = notify_open(&web->notify);
+
+	if (r < 0)
+		log_warn("Cannot reach the service manager, ignoring", "err", errno_text(r));
+}
+
+int web_run(const struct options *options, const struct listeners *passed, int channel,
+	    pid_t collector, uint64_t enabled)
 {
 	struct web web = { .channel = channel, .collector = collector, .epoll = -1, .signals = -1 };
 	int r;
 
+	web.listeners = *passed;
 	dispatch_init(&web.dispatch, channel);
 	web.dispatch.telemetry_path = options->telemetry_path;
 	web.dispatch.enabled = enabled;
 	web.dispatch.max_requests = options->max_requests;
 	web.dispatch.exporter_metrics = !options->disable_exporter_metrics;
 	raise_file_limit();
+	open_notify(&web);
 	r = set_up(&web, options);
 	if (r < 0 && !web.failed)
 		fail(&web, "Cannot set up the web process", r);
 	if (r == 0)
-		log_listeners(&web);
-	if (r == 0 && confine(&web) == 0) {
-		while (!web.done)
-			turn(&web);
-	}
+		serve(&web);
 	tear_down(&web);
 	return web.failed ? 1 : 0;
 }

@@ -9,16 +9,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "listeners.h"
 #include "options.h"
 
 /* How long running scrapes may take when the process is asked to end. */
 #define WEB_GRACE_S 15
+/* How long connections are given then to bring the request that may be on its way. */
+#define WEB_SETTLE_MS 100
 /* How long the collector process may take to end once it has been told. */
 #define WEB_REAP_S 3
 
 /*
- * Opens the listening sockets, drops rights and serves until SIGTERM or SIGINT (returns 0) or until
- * the collector process ends or a listener cannot be opened (returns 1, with a line in the log).
- * channel is the web side's end and is closed.
+ * Opens the listening sockets, unless some were passed, drops rights and serves until SIGTERM or
+ * SIGINT (returns 0) or until the collector process ends or a listener cannot be opened (returns 1,
+ * with a line in the log). channel is the web side's end; it and the passed sockets are closed.
  */
-int web_run(const struct options *options, int channel, pid_t collector, uint64_t enabled);
+int web_run(const struct options *options, const struct listeners *passed, int channel,
+	    pid_t collector, uint64_t enabled);

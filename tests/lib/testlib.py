@@ -247,22 +247,23 @@ class Exporter:
     """A running exporter in a namespace; ended with SIGTERM, its exit code checked, at the end of the with block.
 
     What a sanitizer has to say stands in the log: it fails the with block whatever the exit code is. expect_exit None
-    takes any exit code; env adds to the environment.
+    takes any exit code; env adds to the environment; pass_fds are descriptors it inherits.
     """
 
-    def __init__(self, namespace, *flags, prefix=(), expect_exit=0, program=EXPORTER, env=None):
+    def __init__(self, namespace, *flags, prefix=(), expect_exit=0, program=EXPORTER, env=None, pass_fds=()):
         self.namespace = namespace
         self.flags = flags
         self.prefix = prefix
         self.expect_exit = expect_exit
         self.program = program
         self.env = {**os.environ, **(env or {})}
+        self.pass_fds = pass_fds
         self.log = tempfile.NamedTemporaryFile(prefix="exporter-log-")
 
     def __enter__(self):
         address = ["--web.listen-address=127.0.0.1:0"] if not any("listen-address" in f for f in self.flags) else []
         self.process = self.namespace.popen(*self.prefix, self.program, *address, *self.flags, stderr=self.log,
-                                            env=self.env)
+                                            env=self.env, pass_fds=self.pass_fds)
         try:
             found = self.wait_for_log(r'msg="Listening on" address=(\S+):(\d+)')
         except BaseException:
@@ -291,13 +292,13 @@ class Exporter:
         """The web process, found from the process that was started."""
         pid = self.process.pid
         while not os.path.samefile(f"/proc/{pid}/exe", self.program):
-            pid = _children(pid)[0]
+            pid = children(pid)[0]
         return pid
 
     def pids(self):
         """(web, collector)"""
         web = self.web()
-        return web, _children(web)[0]
+        return web, children(web)[0]
 
     def connect(self, timeout=30):
         """A connected TCP socket."""
@@ -336,7 +337,7 @@ class Exporter:
         pids = [self.process.pid]
         for pid in pids:
             try:
-                pids += _children(pid)
+                pids += children(pid)
             except (FileNotFoundError, ProcessLookupError):
                 pass
         for pid in pids if self.process.poll() is None else ():
@@ -354,9 +355,10 @@ class Exporter:
             raise AssertionError(f"exit code {code}, not {self.expect_exit}; log:\n{log}")
 
 
-def _children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-        return [int(child) for child in children.read().split()]
+def children(pid):
+    """The processes that a process with one thread has started."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
 
 
 def check_sanitizers(log):
@@ -388,6 +390,21 @@ class TestCase(unittest.TestCase):
     """A test case with namespaces and exporters that end with it."""
 
     maxDiff = None
+    classes = []  # those that entered something
+
+    def run(self, result=None):
+        try:
+            return super().run(result)
+        except BaseException:
+            self.doCleanups()  # unittest does not, when a signal ends it
+            raise
+
+    @staticmethod
+    @atexit.register
+    def leave_classes():
+        """Likewise what classes entered."""
+        for entered in TestCase.classes:
+            entered.doClassCleanups()
 
     def enter(self, context):
         """Enters a context that is left at the end of the test; its errors count."""
@@ -398,6 +415,7 @@ class TestCase(unittest.TestCase):
     @classmethod
     def enter_class(cls, context):
         """Enters a context that is left behind the last test of the class."""
+        TestCase.classes.append(cls)
         value = context.__enter__()
         cls.addClassCleanup(context.__exit__, None, None, None)
         return value

@@ -116,6 +116,45 @@ static void an_answer_nobody_asked_for(void **state)
 	assert_int_equal(dispatch_receive(d), -EBADMSG);
 }
 
+/* However long it takes within its time, and whatever nobody asks. */
+static void a_collector_process_that_hangs(void **state)
+{
+	struct dispatch *d = *state;
+	struct http_waiter w, second;
+	uint64_t late_ns;
+
+	assert_false(dispatch_overdue(d, UINT64_MAX));
+	ask(d, &w, REQUEST_METRICS, "5");
+	late_ns = fake.sent.deadline_ns + DISPATCH_OVERDUE_S * NSEC_PER_SEC;
+	assert_false(dispatch_overdue(d, clock_monotonic_ns()));
+	assert_false(dispatch_overdue(d, late_ns - 1));
+	assert_true(dispatch_overdue(d, late_ns));
+	/* Those who wait give up first, which changes nothing. */
+	dispatch_turn(d, late_ns - 1);
+	forget_replies();
+	assert_false(dispatch_overdue(d, late_ns - 1));
+	assert_true(dispatch_overdue(d, late_ns));
+	/* Nor does one who asks behind it. */
+	ask(d, &second, REQUEST_METRICS, "60");
+	assert_true(dispatch_overdue(d, late_ns));
+	/* With its answer it is well, and the next one has its own time. */
+	receive(d, 0);
+	late_ns = fake.sent.deadline_ns + DISPATCH_OVERDUE_S * NSEC_PER_SEC;
+	assert_false(dispatch_overdue(d, late_ns - 1));
+	assert_true(dispatch_overdue(d, late_ns));
+	receive(d, 0);
+	assert_false(dispatch_overdue(d, UINT64_MAX));
+	forget_replies();
+	/* A second look that is not due yet is nothing that it owes. */
+	ask(d, &w, REQUEST_DIAGNOSIS, "60");
+	receive(d, -EAGAIN);
+	assert_false(dispatch_overdue(d, UINT64_MAX));
+	dispatch_turn(d, dispatch_next_turn(d));
+	assert_true(dispatch_overdue(d, UINT64_MAX));
+	receive(d, 0);
+	forget_replies();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +163,7 @@ int main(void)
 		dispatch_test(refusals),
 		dispatch_test(reports_leave_places_to_scrapes),
 		dispatch_test(an_answer_nobody_asked_for),
+		dispatch_test(a_collector_process_that_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

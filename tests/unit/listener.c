@@ -3,8 +3,10 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <sys/un.h>
 
 #include "../../exporter/listener.h"
+#include "directory.h"
 
 static void check_parts(const char *address, const char *expected_host, const char *expected_port)
 {
@@ -100,6 +102,59 @@ static void opening_what_is_no_address(_unused_ void **state)
 	assert_int_equal(listener_open("::1:9100", &reason), -EINVAL);
 }
 
+static void check_name(int family, const void *address, socklen_t length, const char *expected)
+{
+	char name[LISTENER_NAME_MAX];
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, address, length), 0);
+	listener_name(fd, name);
+	assert_string_equal(name, expected);
+	assert_int_equal(close(fd), 0);
+}
+
+static void check_local_name(const char *path, size_t length, const char *expected)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	memcpy(address.sun_path, path, length);
+	check_name(AF_UNIX, &address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length),
+		   expected);
+}
+
+static void names_of_local_sockets(void **state)
+{
+	const char *path = directory_file(*state, "sock");
+	char bytes[108], expected[109] = "";
+
+	check_local_name(path, strlen(path), path);
+	/* One that fills the array has no room for its end, which the kernel counts all the same.
+	 */
+	memset(expected, 'y', sizeof(bytes));
+	memcpy(expected, path, strlen(path));
+	check_local_name(expected, sizeof(bytes), expected);
+	/* One line, whatever is in it. */
+	check_local_name("\0exporter\nREADY=1\x7f\xff\0x", 21, "@exporter?READY=1??");
+	memset(bytes, 'x', sizeof(bytes));
+	bytes[0] = '\0';
+	memset(expected, 'x', sizeof(bytes));
+	expected[0] = '@';
+	check_local_name(bytes, sizeof(bytes), expected);
+}
+
+static void names_of_other_sockets(_unused_ void **state)
+{
+	char name[LISTENER_NAME_MAX];
+	int fd = listener_open("127.0.0.1:0", &(const char *){ NULL });
+
+	assert_true(fd >= 0);
+	listener_name(fd, name);
+	assert_memory_equal(name, "127.0.0.1:", 10);
+	assert_int_equal(close(fd), 0);
+	listener_name(-1, name);
+	assert_string_equal(name, "?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +162,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_address),
 		cmocka_unit_test(a_host_as_long_as_its_room),
 		cmocka_unit_test(opening_what_is_no_address),
+		directory_test(names_of_local_sockets),
+		cmocka_unit_test(names_of_other_sockets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
