@@ -106,7 +106,8 @@ static void print_names(FILE *out, const char *title, const struct metric_desc *
 
 void help_print(FILE *out)
 {
-	fputs("usage: conntrack_exporter [<flags>] [<command>]\n\n"
+	fputs("usage: " EXPORTER_PROGRAM
+	      " [<flags>] [<command>]\n\n"
 	      "Prometheus exporter for the kernel's connection tracking table and this host's "
 	      "sockets.\n\nFlags:\n",
 	      out);

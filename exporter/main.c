@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
 
 #include "../collectors/registry.h"
 #include "../collectors/service.h"
@@ -65,8 +63,7 @@ static int serve(const struct options *options)
 		return service_run(fds[1], web, &options->collector, enabled);
 	}
 	(void)close(fds[1]);
-	r = web_run(options, &passed, fds[0], pid, enabled);
-	return r;
+	return web_run(options, &passed, fds[0], pid, enabled);
 }
 
 /* A command that prints something once speaks only when something is wrong: it runs from cron. */
@@ -79,10 +76,33 @@ static void configure_log(const struct options *options)
 	log_configure(level, options->log_format);
 }
 
-static int print_to_stdout(void (*print)(FILE *out))
+typedef void (*print_fn)(FILE *out);
+
+/* What a flag asks to print instead of running a command, or NULL. */
+static print_fn find_text(const struct options *options)
+{
+	const struct {
+		bool asked;
+		print_fn print;
+	} texts[] = {
+		{ options->help, help_print },
+		{ options->help_metrics, help_print_metrics },
+		{ options->help_man, help_print_manual },
+		{ options->completion_bash, help_print_completion_bash },
+		{ options->completion_zsh, help_print_completion_zsh },
+		{ options->version, help_print_version },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].asked)
+			return texts[i].print;
+	return NULL;
+}
+
+static int print_to_stdout(print_fn print)
 {
 	print(stdout);
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Descriptors 0 to 2 that were closed would go to sockets, and log lines into these. */
@@ -103,26 +123,25 @@ int main(int argc, char **argv)
 	};
 	char error[OPTIONS_ERROR_MAX];
 	struct options options;
+	print_fn print;
 	const char *name;
 
 	open_standard_files();
 	if (registry_check(&name) < 0) {
 		fprintf(stderr,
-			"conntrack_exporter: error: metric family '%s' is ill-formed or defined "
+			EXPORTER_PROGRAM
+			": error: metric family '%s' is ill-formed or defined "
 			"twice\n",
 			name);
 		return EXIT_FAILURE;
 	}
 	if (options_parse(argc, argv, &options, error) < 0) {
-		fprintf(stderr, "conntrack_exporter: error: %s\n", error);
+		fprintf(stderr, EXPORTER_PROGRAM ": error: %s\n", error);
 		return EXIT_FAILURE;
 	}
 	configure_log(&options);
-	if (options.help)
-		return print_to_stdout(help_print);
-	if (options.help_metrics)
-		return print_to_stdout(help_print_metrics);
-	if (options.version)
-		return print_to_stdout(help_print_version);
+	print = find_text(&options);
+	if (print)
+		return print_to_stdout(print);
 	return run[options.command](&options);
 }

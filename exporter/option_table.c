@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The one table of flags and commands, which the parser and the help go by. */
+/* The one table of flags and commands: of the parser, the help, the manual page and completion. */
 
 #include "options.h"
 
@@ -33,6 +33,21 @@ const struct option_desc option_descs[] = {
 	  AT(help_metrics),
 	  .hidden = true,
 	  .help = "Print the table of metrics in Markdown." },
+	{ .name = "help-man",
+	  .type = OPTION_BOOL,
+	  AT(help_man),
+	  .hidden = true,
+	  .help = "Print the manual page." },
+	{ .name = "completion-script-bash",
+	  .type = OPTION_BOOL,
+	  AT(completion_bash),
+	  .hidden = true,
+	  .help = "Print a completion script for bash." },
+	{ .name = "completion-script-zsh",
+	  .type = OPTION_BOOL,
+	  AT(completion_zsh),
+	  .hidden = true,
+	  .help = "Print a completion script for zsh." },
 	{ .name = "version", .type = OPTION_BOOL, AT(version), .help = "Show the version." },
 	{ .name = "web.listen-address",
 	  .type = OPTION_STRINGS,
@@ -126,7 +141,7 @@ const struct option_desc option_descs[] = {
 	  ONLY(COMMAND_METRICS),
 	  .placeholder = "FILE",
 	  .help = "Write there, atomically, as node_exporter's textfile collector wants it, not "
-		  "to stdout." },
+		  "to stdout, and without metrics about the exporter itself, which has its own." },
 	{ .name = "interval",
 	  .type = OPTION_DURATION,
 	  AT(interval_ns),

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/*
- * Command line -> struct options. Pure: it prints nothing and ends nothing. One table feeds the
- * parser and the help.
- */
+/* Command line -> struct options. Pure. One table feeds the parser and the help. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,7 +42,8 @@ struct string_list {
 
 struct options {
 	enum command command;
-	bool help, help_metrics, version;
+	bool help, help_metrics, help_man, version; /* print this instead */
+	bool completion_bash, completion_zsh;
 	struct string_list listen;
 	bool systemd_socket; /* listen on sockets that were passed, not on these addresses */
 	const char *telemetry_path;

@@ -101,6 +101,9 @@ static void switches_on_and_off(_unused_ void **state)
 	} switches[] = {
 		{ "help", offsetof(struct options, help) },
 		{ "help-metrics", offsetof(struct options, help_metrics) },
+		{ "help-man", offsetof(struct options, help_man) },
+		{ "completion-script-bash", offsetof(struct options, completion_bash) },
+		{ "completion-script-zsh", offsetof(struct options, completion_zsh) },
 		{ "version", offsetof(struct options, version) },
 		{ "web.systemd-socket", offsetof(struct options, systemd_socket) },
 		{ "web.disable-exporter-metrics",
@@ -132,6 +135,9 @@ static void every_option_is_known_to_these_tests(_unused_ void **state)
 	static const char *const names[] = {
 		"help",
 		"help-metrics",
+		"help-man",
+		"completion-script-bash",
+		"completion-script-zsh",
 		"version",
 		"web.listen-address",
 		"web.telemetry-path",
