@@ -26,14 +26,16 @@ int command_metrics(const struct options *options)
 	struct collector_context ctx;
 	struct process_self self;
 	struct exposition e;
+	bool with_self;
 	int r;
 
 	process_self_open(&self);
 	collector_context_init(&ctx, &options->collector);
 	allow_time(&ctx);
 	exposition_init(&e, EXPOSITION_TEXT);
-	r = scrape_run(&ctx, options_collectors(options),
-		       options->disable_exporter_metrics ? NULL : &self, NULL, &e);
+	/* Whoever reads the file has process_* of its own, and may fail over two HELP texts. */
+	with_self = !options->disable_exporter_metrics && !options->output;
+	r = scrape_run(&ctx, options_collectors(options), with_self ? &self : NULL, NULL, &e);
 	if (r == 0)
 		r = options->output ? textfile_write(options->output, &e.out)
 				    : text_write(STDOUT_FILENO, &e.out);

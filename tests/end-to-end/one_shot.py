@@ -48,8 +48,14 @@ class OneShot(TestCase):
         self.assertFalse([name for name in metrics.names() if name.startswith("process_")])
 
     def test_a_file(self):
-        self.assertEqual(still(self.write_it()), still(self.run_it()))
+        self.assertEqual(still(self.write_it()), still(self.run_it("--web.disable-exporter-metrics")))
         self.assertEqual(os.listdir(self.directory), ["conntrack.prom"])
+
+    def test_a_file_has_no_metric_that_node_exporter_has(self):
+        """It fails over a family that comes twice with two HELP texts, and it has process_* itself."""
+        names = testlib.Metrics(self.write_it()).names()
+        self.assertIn("conntrack_entries", names)
+        self.assertEqual([name for name in names if not name.startswith("conntrack_")], [])
 
     def test_everyone_may_read_the_file(self):
         for mask in (0o022, 0o077, 0o000):
