@@ -4,11 +4,29 @@
 import http.client
 import json
 import os
+import re
+import shutil
 import signal
 import tempfile
 import urllib.parse
 
 import testlib
+
+
+def ask(namespace, port, path, method="GET"):
+    """The body of the answer of 127.0.0.1:port; None while the server is not there or not ready."""
+    connection = http.client.HTTPConnection("server", timeout=30)
+    try:
+        connection.sock = namespace.socket()
+        connection.sock.settimeout(30)
+        connection.sock.connect(("127.0.0.1", port))
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.read() if answer.status == 200 else None
+    except ConnectionRefusedError:
+        return None
+    finally:
+        connection.close()
 
 
 class Server:
@@ -47,17 +65,8 @@ class Server:
 
     def get(self, path):
         """The JSON of an answer; None while the server is not there or not ready."""
-        connection = http.client.HTTPConnection("server", timeout=10)
-        try:
-            connection.sock = self.namespace.socket()
-            connection.sock.connect(("127.0.0.1", self.port))
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return json.loads(answer.read()) if answer.status == 200 else None
-        except ConnectionRefusedError:
-            return None
-        finally:
-            connection.close()
+        answer = ask(self.namespace, self.port, path)
+        return None if answer is None else json.loads(answer)
 
 
 class Prometheus(Server):
@@ -90,8 +99,21 @@ class Prometheus(Server):
         return values[0] if len(values) == 1 else None
 
 
+class Agent(Prometheus):
+    """Prometheus in agent mode: it has no queries, and writes what it scrapes to another."""
+
+    def command(self):
+        return ["prometheus", "--enable-feature=agent", f"--config.file={self.write('prometheus.yml', self.config)}",
+                f"--storage.agent.path={self.directory.name}/data", f"--web.listen-address=127.0.0.1:{self.port}",
+                *self.flags]
+
+
 class Alertmanager(Server):
     """config is the text of alertmanager.yml."""
+
+    PROGRAM = "prometheus-alertmanager"
+    # Debian's Alertmanager has this path built in and does not start without the file.
+    TEMPLATES = "/usr/share/prometheus/alertmanager"
 
     def __init__(self, namespace, config, *flags):
         super().__init__(namespace)
@@ -99,9 +121,26 @@ class Alertmanager(Server):
         self.flags = flags
 
     def command(self):
-        return ["prometheus-alertmanager", f"--config.file={self.write('alertmanager.yml', self.config)}",
-                f"--storage.path={self.directory.name}/data", f"--web.listen-address=127.0.0.1:{self.port}",
+        config = self.write("alertmanager.yml", self.config)
+        own = shutil.which(self.PROGRAM).removesuffix(f"/usr/bin/{self.PROGRAM}")
+        root = []
+        if not os.path.exists(self.TEMPLATES) and os.path.isdir(own + self.TEMPLATES):
+            root = ["chroot", self.make_root(own)]
+            config = "/alertmanager.yml"
+        return [*root, self.PROGRAM, f"--config.file={config}",
+                f"--storage.path={'' if root else self.directory.name}/data", f"--web.listen-address=127.0.0.1:{self.port}",
                 "--cluster.listen-address=", *self.flags]
+
+    def make_root(self, own):
+        """Makes the server's directory one that the program, only unpacked below the directory own, can have as its /."""
+        program = f"{own}/usr/bin/{self.PROGRAM}"
+        libraries = re.findall(r"(/\S+) \(0x", testlib.run("ldd", program, check=False))
+        for file in [program, *libraries]:
+            there = self.directory.name + file.removeprefix(own)
+            os.makedirs(os.path.dirname(there), exist_ok=True)
+            shutil.copy(file, there)
+        shutil.copytree(own + self.TEMPLATES, self.directory.name + self.TEMPLATES, symlinks=True)
+        return self.directory.name
 
     def alerts(self):
         """The alerts it holds, inhibited ones included; None while it is not there."""
