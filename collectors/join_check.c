@@ -158,9 +158,9 @@ static int check_flows(struct collector_context *ctx, struct join *join)
 
 	for (size_t round = 0; r == 0 && round < ARRAY_SIZE(pauses_ms) && join->n_candidates;
 	     round++) {
-		if (round)
-			(void)poll(NULL, 0, pauses_ms[round]);
+		(void)poll(NULL, 0, pauses_ms[round]);
 		r = drop_present(ctx, join);
+		/* That dumps all sockets: once, for the few that are left. */
 		if (r == 0 && round == ARRAY_SIZE(pauses_ms) - 1 && may_be_bound(join))
 			r = drop_listed(ctx, join);
 		if (r == 0)
@@ -265,8 +265,7 @@ static int judge_suspects(struct collector_context *ctx, struct join *join,
 	int r = 0;
 
 	for (size_t round = 0; r == 0 && round < ARRAY_SIZE(pauses_ms) && n; round++) {
-		if (round)
-			(void)poll(NULL, 0, pauses_ms[round]);
+		(void)poll(NULL, 0, pauses_ms[round]);
 		r = check_suspects(ctx, join, &n, outcomes);
 	}
 	for (size_t i = 0; r == 0 && i < n; i++)
