@@ -4,7 +4,6 @@
 Two hosts: near, which is a third full, grows and is looked at in every way, and far, whose table is full and drops new flows.
 """
 
-import atexit
 import os
 import re
 import socket
@@ -128,8 +127,6 @@ class Fleet:
 class Data(testlib.TestCase):
     @classmethod
     def setUpClass(cls):
-        # A signal in between leaves nothing either.
-        atexit.register(cls.doClassCleanups)
         cls.enter_class(testlib.limit_lock())
         began = time.monotonic()
         cls.fleet = Fleet(cls)

@@ -4,7 +4,6 @@
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -32,9 +31,9 @@ def ask(namespace, port, path, method="GET"):
 class Server:
     """A program that serves HTTP on 127.0.0.1:port of a namespace, from start to end of the with block."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, parent=None):
         self.namespace = namespace
-        self.directory = tempfile.TemporaryDirectory(prefix="server-")
+        self.directory = tempfile.TemporaryDirectory(prefix="server-", dir=parent)
         self.port = testlib.free_port(namespace)
         self.process = None
 
@@ -112,35 +111,22 @@ class Alertmanager(Server):
     """config is the text of alertmanager.yml."""
 
     PROGRAM = "prometheus-alertmanager"
-    # Debian's Alertmanager has this path built in and does not start without the file.
-    TEMPLATES = "/usr/share/prometheus/alertmanager"
 
     def __init__(self, namespace, config, *flags):
-        super().__init__(namespace)
+        # Debian's has paths below /usr/share built in: only unpacked, it has the directory it is in for its root.
+        self.root = shutil.which(self.PROGRAM).removesuffix(f"/usr/bin/{self.PROGRAM}")
+        if self.root:
+            os.makedirs(f"{self.root}/tmp", exist_ok=True)
+        super().__init__(namespace, f"{self.root}/tmp" if self.root else None)
         self.config = config
         self.flags = flags
 
     def command(self):
-        config = self.write("alertmanager.yml", self.config)
-        own = shutil.which(self.PROGRAM).removesuffix(f"/usr/bin/{self.PROGRAM}")
-        root = []
-        if not os.path.exists(self.TEMPLATES) and os.path.isdir(own + self.TEMPLATES):
-            root = ["chroot", self.make_root(own)]
-            config = "/alertmanager.yml"
-        return [*root, self.PROGRAM, f"--config.file={config}",
-                f"--storage.path={'' if root else self.directory.name}/data", f"--web.listen-address=127.0.0.1:{self.port}",
+        self.write("alertmanager.yml", self.config)
+        directory = self.directory.name.removeprefix(self.root)
+        return [*(["chroot", self.root] if self.root else []), self.PROGRAM, f"--config.file={directory}/alertmanager.yml",
+                f"--storage.path={directory}/data", f"--web.listen-address=127.0.0.1:{self.port}",
                 "--cluster.listen-address=", *self.flags]
-
-    def make_root(self, own):
-        """Makes the server's directory one that the program, only unpacked below the directory own, can have as its /."""
-        program = f"{own}/usr/bin/{self.PROGRAM}"
-        libraries = re.findall(r"(/\S+) \(0x", testlib.run("ldd", program, check=False))
-        for file in [program, *libraries]:
-            there = self.directory.name + file.removeprefix(own)
-            os.makedirs(os.path.dirname(there), exist_ok=True)
-            shutil.copy(file, there)
-        shutil.copytree(own + self.TEMPLATES, self.directory.name + self.TEMPLATES, symlinks=True)
-        return self.directory.name
 
     def alerts(self):
         """The alerts it holds, inhibited ones included; None while it is not there."""
