@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the expositions hold: every family with exactly its labels, and what other programs say of the formats."""
 
+import fnmatch
 import os
 import re
 import subprocess
@@ -271,6 +272,13 @@ class OtherPrograms(TestCase):
             done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=False,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_the_help_names_what_there_is(self):
+        there = testlib.metrics(self.namespace, "--collector.talkers").names()
+        named = re.findall(r"\b(?:conntrack|process)_\w*\*?", testlib.run(testlib.EXPORTER, "--help"))
+        self.assertIn("conntrack_stat_*", named)
+        missing = {name for name in named if not fnmatch.filter(there, name)}
+        self.assertEqual(missing - set(absent_families(self.namespace)), {"conntrack_exporter"})
 
     def test_the_strict_openmetrics_parser_reads_the_same_samples(self):
         # On one connection: from one scrape to the next nothing changes in the namespace.
