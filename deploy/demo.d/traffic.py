@@ -15,6 +15,7 @@ ETH_P_IP = 0x0800
 SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 8 << 20
 LINE_MAX = 4096
+BACKLOG = 512  # All clients may come before the first is accepted: no queue but the table is to overflow.
 TALK_EVERY_S = 1
 ANSWER_TIMEOUT_S = 10
 
@@ -27,7 +28,7 @@ class Service(Loop):
         self.listener = namespace.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(address)
-        self.listener.listen(64)
+        self.listener.listen(BACKLOG)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)
 
