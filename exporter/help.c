@@ -162,6 +162,9 @@ void help_print_metrics(FILE *out)
 
 void help_print_version(FILE *out)
 {
-	fprintf(out, "conntrack_exporter, version %s (branch: %s, revision: %s)\n  compiler: %s\n",
-		EXPORTER_VERSION, EXPORTER_BRANCH, EXPORTER_REVISION, EXPORTER_COMPILER);
+	fprintf(out,
+		"conntrack_exporter, version %s (branch: %s, revision: %s)\n"
+		"  compiler: %s\n  platform: %s\n",
+		EXPORTER_VERSION, EXPORTER_BRANCH, EXPORTER_REVISION, EXPORTER_COMPILER,
+		EXPORTER_PLATFORM);
 }

@@ -28,6 +28,11 @@ static const char *const report_format_names[N_REPORT_FORMATS] = {
 
 const struct option_desc option_descs[] = {
 	{ .name = "help", .type = OPTION_BOOL, AT(help), .help = "Show this help." },
+	{ .name = "help-long",
+	  .type = OPTION_BOOL,
+	  AT(help),
+	  .hidden = true,
+	  .help = "Show this help, as other exporters do for this flag." },
 	{ .name = "help-metrics",
 	  .type = OPTION_BOOL,
 	  AT(help_metrics),

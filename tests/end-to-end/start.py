@@ -69,7 +69,7 @@ class Usage(Start):
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", f"{PREFIX}{message}\n"))
 
     def test_help(self):
-        for flag in ("--help", "-h"):
+        for flag in ("--help", "-h", "--help-long"):
             done = self.run_it(flag)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertTrue(done.stdout.startswith("usage: conntrack_exporter [<flags>] [<command>]\n"))
@@ -86,7 +86,7 @@ class Usage(Start):
         done = self.run_it("--version")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, r"\Aconntrack_exporter, version \d+\.\d+\.\d+ \(branch: \S+, revision: \S+\)\n"
-                                      r"(  \w+: .+\n)*\Z")
+                                      r"  compiler: \S+ \S+\n  platform: linux/\w+\n\Z")
 
     def test_a_full_device(self):
         with open("/dev/full", "w", encoding="ascii") as full:

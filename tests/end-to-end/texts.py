@@ -13,7 +13,7 @@ from common import TestCase, testlib
 PROGRAM = "conntrack_exporter"
 HELP_FLAG = re.compile(r"  (?:-h, )?--(\[no-\])?([\w.-]+)(?:=(\S+))?(?: (.*))?$")
 MANUAL_FLAG = re.compile(r"\.It (?:Fl h , )?Fl -(\[no-\])?([\w.-]+)(?: Ns = Ns Ar (\S+))?$")
-HIDDEN = {"help-metrics", "help-man", "completion-script-bash", "completion-script-zsh"}
+HIDDEN = {"help-long", "help-metrics", "help-man", "completion-script-bash", "completion-script-zsh"}
 COMMANDS = ("metrics", "diagnose", "talkers")
 SWITCH = "collector.NAME"  # of the manual's options, beside a list of all collectors
 # What the machine that checks has installed says nothing about the page.

@@ -100,6 +100,7 @@ static void switches_on_and_off(_unused_ void **state)
 		size_t offset;
 	} switches[] = {
 		{ "help", offsetof(struct options, help) },
+		{ "help-long", offsetof(struct options, help) },
 		{ "help-metrics", offsetof(struct options, help_metrics) },
 		{ "help-man", offsetof(struct options, help_man) },
 		{ "completion-script-bash", offsetof(struct options, completion_bash) },
@@ -134,6 +135,7 @@ static void every_option_is_known_to_these_tests(_unused_ void **state)
 {
 	static const char *const names[] = {
 		"help",
+		"help-long",
 		"help-metrics",
 		"help-man",
 		"completion-script-bash",
