@@ -131,14 +131,15 @@ static void parse_tcp_state(const struct attribute *protoinfo, struct flow *flow
 {
 	struct attribute_cursor cursor = attribute_nested(protoinfo), tcp;
 	struct attribute a;
+	uint8_t state;
 
 	while (attribute_next(&cursor, &a)) {
 		if (a.type != CTA_PROTOINFO_TCP)
 			continue;
 		for (tcp = attribute_nested(&a); attribute_next(&tcp, &a);) {
-			if (a.type == CTA_PROTOINFO_TCP_STATE &&
-			    attribute_u8(&a, &flow->tcp_state) &&
-			    flow->tcp_state < FLOW_TCP_OFFLOADED) {
+			if (a.type == CTA_PROTOINFO_TCP_STATE && attribute_u8(&a, &state) &&
+			    state < FLOW_TCP_OFFLOADED) {
+				flow->tcp_state = state;
 				flow->has |= FLOW_HAS_TCP_STATE;
 				return;
 			}

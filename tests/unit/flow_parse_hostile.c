@@ -116,6 +116,24 @@ static void a_message_cut_in_the_state_is_not_offloaded(_unused_ void **state)
 	}
 }
 
+/* A state that the kernel does not have is none, whatever was there before it. */
+static void a_second_state_that_is_none_leaves_the_first(_unused_ void **state)
+{
+	struct recipe none = tcp_ipv4;
+	struct message m;
+	struct flow flow;
+
+	none.tcp_state = 200;
+	message_start_conntrack(&m, IPCTNL_MSG_CT_NEW, AF_INET, 0);
+	flow_message_put_part(&m, &tcp_ipv4, PART_PROTOINFO);
+	flow_message_put_part(&m, &none, PART_PROTOINFO);
+	for (int part = 0; part < PART_PROTOINFO; part++)
+		flow_message_put_part(&m, &tcp_ipv4, part);
+	flow_parse_exact(&m, &flow);
+	assert_int_equal(flow.has, HAS_TCP);
+	assert_int_equal(flow.tcp_state, tcp_ipv4.tcp_state);
+}
+
 static void random_recipe(struct dice *dice, struct recipe *recipe)
 {
 	*recipe = tcp_ipv4;
@@ -155,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_prefix_of_a_message_shows_nothing_that_was_cut),
 		cmocka_unit_test(a_message_cut_in_the_state_is_not_offloaded),
+		cmocka_unit_test(a_second_state_that_is_none_leaves_the_first),
 		cmocka_unit_test(mutated_messages_stay_within_bounds),
 	};
 
