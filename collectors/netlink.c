@@ -92,6 +92,17 @@ static struct nlmsghdr *put_header(struct netlink *nl, enum netlink_query query,
 	return header;
 }
 
+/* A signal is no reason to lose a question. */
+static int send_bytes(struct netlink *nl, enum netlink_query query, const void *bytes, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = mnl_socket_sendto(nl->sockets[query], bytes, len);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
 static int netlink_send(struct netlink *nl, enum netlink_query query, const void *payload,
 			size_t payload_len)
 {
@@ -99,9 +110,7 @@ static int netlink_send(struct netlink *nl, enum netlink_query query, const void
 
 	assert(payload_len <= NETLINK_PAYLOAD_MAX);
 	memcpy(mnl_nlmsg_put_extra_header(header, payload_len), payload, payload_len);
-	if (mnl_socket_sendto(nl->sockets[query], header, header->nlmsg_len) < 0)
-		return -errno;
-	return 0;
+	return send_bytes(nl, query, header, header->nlmsg_len);
 }
 
 /*
@@ -137,7 +146,10 @@ static const struct nlmsghdr *next_message(const char **at, size_t *left)
 
 enum { ANSWER_GOES_ON = 0, ANSWER_ENDED = 1 };
 
-/* One received buffer. *ret_value is set when the answer has ended: 0, fn's value or an errno. */
+/*
+ * One received buffer. *ret_value is set when the answer has ended: 0, fn's value or an errno. With
+ * what is no message at its end, others may have been lost: that must not pass for a whole answer.
+ */
 static int handle_buffer(struct netlink *nl, size_t len, netlink_message_fn fn, void *ctx,
 			 int *ret_value)
 {
@@ -158,7 +170,10 @@ static int handle_buffer(struct netlink *nl, size_t len, netlink_message_fn fn, 
 			continue;
 		return ANSWER_ENDED;
 	}
-	return ANSWER_GOES_ON;
+	if (len == 0)
+		return ANSWER_GOES_ON;
+	*ret_value = -EBADMSG;
+	return ANSWER_ENDED;
 }
 
 /* Waits for the next bytes. Returns how many, or a negative errno. */
@@ -235,21 +250,21 @@ static size_t build_batch(struct netlink *nl, enum netlink_query query, size_t f
 }
 
 /*
- * Hands out the answers in a received buffer. Returns how many there were, or -EPERM: nfnetlink
- * refuses a whole batch with one error, which bears the number of the first question
- * (nfnetlink_rcv() in net/netfilter/nfnetlink.c).
+ * Hands out the answers in a received buffer and takes their questions off *open, a bit for each.
+ * Returns 0, -EBADMSG when something in it is no message, or -EPERM: nfnetlink refuses a whole
+ * batch with one error, which bears the number of the first question (nfnetlink_rcv() in
+ * net/netfilter/nfnetlink.c).
  */
 static int handle_answers(struct netlink *nl, size_t len, uint32_t first_sequence, size_t first,
-			  size_t n, const struct netlink_lookup *lookup)
+			  const struct netlink_lookup *lookup, uint32_t *open)
 {
 	const char *at = nl->buffer;
 	const struct nlmsghdr *message;
-	int answers = 0;
 
 	while ((message = next_message(&at, &len))) {
 		const uint32_t i = message->nlmsg_seq - first_sequence;
 
-		if (i >= n)
+		if (i >= NETLINK_BATCH_MAX || !(*open & 1U << i))
 			continue;
 		if (message->nlmsg_type == NLMSG_ERROR && control_error(message) == -EPERM)
 			return -EPERM;
@@ -259,44 +274,51 @@ static int handle_answers(struct netlink *nl, size_t len, uint32_t first_sequenc
 			lookup->answer(lookup->ctx, first + i, 0, message);
 		else
 			continue;
-		answers++;
+		*open &= ~(1U << i);
 	}
-	return answers;
+	return len ? -EBADMSG : 0;
 }
+
+static_assert(NETLINK_BATCH_MAX == 32, "a bit for each question");
 
 static int lookup_batch(struct netlink *nl, enum netlink_query query, size_t first, size_t n,
 			const struct netlink_lookup *lookup, uint64_t deadline_ns)
 {
 	const uint32_t first_sequence = nl->sequence + 1;
-	size_t length = build_batch(nl, query, first, n, lookup), answers = 0;
-	int r;
+	const size_t length = build_batch(nl, query, first, n, lookup);
+	uint32_t open = UINT32_MAX >> (NETLINK_BATCH_MAX - n);
+	int r = send_bytes(nl, query, nl->batch, length);
 
-	if (mnl_socket_sendto(nl->sockets[query], nl->batch, length) < 0)
-		return -errno;
-	while (answers < n) {
+	while (r >= 0 && open) {
 		ssize_t len = receive_buffer(nl, query, deadline_ns);
 
 		if (len < 0)
 			return (int)len;
-		r = handle_answers(nl, (size_t)len, first_sequence, first, n, lookup);
-		if (r < 0)
-			return r;
-		answers += (size_t)r;
+		r = handle_answers(nl, (size_t)len, first_sequence, first, lookup, &open);
 	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
+/*
+ * The kernel writes all answers of a batch at once. Where the socket's buffer has no room for them
+ * (net.core.rmem_default), the questions are asked anew, fewer at a time.
+ */
 int netlink_lookup(struct netlink *nl, enum netlink_query query, size_t n,
 		   const struct netlink_lookup *lookup, uint64_t deadline_ns)
 {
+	size_t first = 0, batch = NETLINK_BATCH_MAX;
 	int r = netlink_open(nl, query);
 
-	for (size_t first = 0; r == 0 && first < n; first += NETLINK_BATCH_MAX) {
-		size_t left = n - first;
+	while (r == 0 && first < n) {
+		const size_t asked = n - first < batch ? n - first : batch;
 
-		r = lookup_batch(nl, query, first,
-				 left < NETLINK_BATCH_MAX ? left : NETLINK_BATCH_MAX, lookup,
-				 deadline_ns);
+		r = lookup_batch(nl, query, first, asked, lookup, deadline_ns);
+		first += r == 0 ? asked : 0;
+		if (r != -ENOBUFS || batch == 1)
+			continue;
+		batch /= 2;
+		netlink_close(nl, query);
+		r = netlink_open(nl, query);
 	}
 	if (r != 0)
 		netlink_close(nl, query);

@@ -18,7 +18,7 @@ struct netlink_lookup {
 
 /*
  * Returns 0 when every question was answered, or a negative errno as netlink_query(); those that
- * came before were answered.
+ * came before were answered. Some may be asked, and answered, more than once.
  */
 int netlink_lookup(struct netlink *nl, enum netlink_query query, size_t n,
 		   const struct netlink_lookup *lookup, uint64_t deadline_ns);

@@ -32,6 +32,8 @@ static struct {
 	struct step steps[STEPS_MAX];
 	size_t n, at;
 	uint32_t sequence;
+	int send_error;
+	int send_errors; /* how many sends fail so */
 } script;
 
 ssize_t __wrap_mnl_socket_sendto(_unused_ const struct mnl_socket *socket, const void *request,
@@ -39,6 +41,10 @@ ssize_t __wrap_mnl_socket_sendto(_unused_ const struct mnl_socket *socket, const
 {
 	const struct nlmsghdr *header = request;
 
+	if (script.send_errors && script.send_errors--) {
+		errno = script.send_error;
+		return -1;
+	}
 	assert_int_equal(header->nlmsg_len, len);
 	script.sequence = header->nlmsg_seq;
 	return (ssize_t)len;
@@ -157,8 +163,9 @@ static void test_foreign_and_broken_messages(_unused_ void **state)
 	PLAY(0, 1, { .type = DATA_TYPE, .other_sequence = true }, DATA,
 	     { .type = NLMSG_DONE, .payload = -EIO, .other_sequence = true }, DONE);
 	PLAY(0, 1, { .type = NLMSG_NOOP }, DATA, DONE);
-	PLAY(0, 0, { .type = DATA_TYPE, .cut_to = 15 }, DONE);
-	PLAY(0, 0, { .type = DATA_TYPE, .cut_to = 19 }, DONE);
+	/* Nobody knows what else was in that buffer. */
+	PLAY(-EBADMSG, 0, { .type = DATA_TYPE, .cut_to = 15 });
+	PLAY(-EBADMSG, 1, DATA, { .type = DATA_TYPE, .cut_to = 19 });
 }
 
 static void test_callback_ends_the_query(_unused_ void **state)
@@ -197,6 +204,31 @@ static void test_cancelled(_unused_ void **state)
 	assert_int_equal(mnl_sockets.closed, 1);
 }
 
+static void test_send_errors(_unused_ void **state)
+{
+	static struct netlink nl;
+	int messages = 0;
+
+	netlink_init(&nl);
+	reset();
+	script.send_error = EINTR;
+	script.send_errors = 5;
+	script.steps[0] = (struct step)DONE;
+	script.n = 1;
+	assert_int_equal(netlink_query_conntrack(&nl, NETLINK_CONNTRACK_STATS_CPU,
+						 clock_monotonic_ns() + 60 * NSEC_PER_SEC, count,
+						 &messages),
+			 0);
+	script.send_error = ENOBUFS;
+	script.send_errors = 1;
+	assert_int_equal(netlink_query_conntrack(&nl, NETLINK_CONNTRACK_STATS_CPU,
+						 clock_monotonic_ns() + 60 * NSEC_PER_SEC, count,
+						 &messages),
+			 -ENOBUFS);
+	assert_int_equal(mnl_sockets.closed, 1);
+	netlink_finish(&nl);
+}
+
 static void test_socket_is_used_again(_unused_ void **state)
 {
 	static struct netlink nl;
@@ -230,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_callback_ends_the_query),
 		cmocka_unit_test(test_deadline_that_has_passed),
 		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_send_errors),
 		cmocka_unit_test(test_socket_is_used_again),
 	};
 
