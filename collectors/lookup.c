@@ -21,11 +21,22 @@ enum {
 	SOCKET_LISTEN = 10,
 };
 
+/* The kernel refuses a question when it has no memory for the answer, for one. */
+#define LOOKUP_ATTEMPTS 3
+
 struct flow_lookups {
 	struct lookup *lookups;
 	/* One for each family, so that no attribute is left over from the other. */
 	struct nf_conntrack *tuples[N_FLOW_FAMILIES];
 };
+
+static bool is_any_failed(const struct lookup *lookups, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (lookups[i].result == LOOKUP_FAILED)
+			return true;
+	return false;
+}
 
 static void set_addresses(struct nf_conntrack *tuple, const struct lookup *lookup)
 {
@@ -84,6 +95,10 @@ static void on_flow(void *ctx, size_t i, int error, const struct nlmsghdr *messa
 		return;
 	}
 	flow_parse(message, &flow);
+	if (!(flow.has & FLOW_HAS_ADDRESSES)) {
+		all->lookups[i].result = LOOKUP_FAILED;
+		return;
+	}
 	all->lookups[i].result = flow.has & FLOW_HAS_TCP_STATE &&
 						 flow.tcp_state == FLOW_TCP_ESTABLISHED
 					 ? LOOKUP_ESTABLISHED
@@ -97,6 +112,8 @@ int lookup_flows(struct collector_context *ctx, struct lookup *lookups, size_t n
 	int r = -ENOMEM;
 
 	if (all.tuples[FLOW_IPV4] && all.tuples[FLOW_IPV6])
+		r = collector_lookup_conntrack(ctx, n, &lookup);
+	for (int i = 1; i < LOOKUP_ATTEMPTS && r == 0 && is_any_failed(lookups, n); i++)
 		r = collector_lookup_conntrack(ctx, n, &lookup);
 	for (int family = 0; family < N_FLOW_FAMILIES; family++)
 		if (all.tuples[family])
@@ -151,5 +168,13 @@ int lookup_sockets(struct collector_context *ctx, struct lookup *lookups, size_t
 {
 	const struct netlink_lookup lookup = { build_socket, on_socket, lookups };
 
-	return netlink_lookup(&ctx->netlink, NETLINK_SOCKET_LOOKUP, n, &lookup, ctx->deadline_ns);
+	int r = 0;
+
+	for (int i = 0; i < LOOKUP_ATTEMPTS && r == 0; i++) {
+		r = netlink_lookup(&ctx->netlink, NETLINK_SOCKET_LOOKUP, n, &lookup,
+				   ctx->deadline_ns);
+		if (!is_any_failed(lookups, n))
+			break;
+	}
+	return r;
 }

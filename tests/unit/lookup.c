@@ -28,6 +28,8 @@ static struct {
 	int errors[QUESTIONS_MAX]; /* 0: the message */
 	struct message messages[QUESTIONS_MAX];
 	int value;
+	int asked;
+	int refusals; /* so often the first question is refused; 0: as errors say */
 	uint64_t deadline_ns;
 } kernel;
 
@@ -38,6 +40,9 @@ static int ask_kernel(size_t n, const struct netlink_lookup *lookup)
 {
 	assert_true(n <= QUESTIONS_MAX);
 	kernel.n = n;
+	kernel.asked++;
+	if (kernel.refusals)
+		kernel.errors[0] = kernel.asked <= kernel.refusals ? -ENOMEM : -ENOENT;
 	for (size_t i = 0; i < n; i++)
 		kernel.lengths[i] = lookup->build(lookup->ctx, i, kernel.payloads[i]);
 	for (size_t i = 0; kernel.value == 0 && i < n; i++)
@@ -195,9 +200,11 @@ static void test_answers_about_flows(_unused_ void **state)
 									      : LOOKUP_OTHER_STATE);
 	assert_int_equal(lookups[n].result, LOOKUP_OTHER_STATE);
 	assert_int_equal(lookups[n + 1].result, LOOKUP_OTHER_STATE);
-	assert_int_equal(lookups[n + 2].result, LOOKUP_OTHER_STATE);
+	/* No flow at all. */
+	assert_int_equal(lookups[n + 2].result, LOOKUP_FAILED);
 	assert_int_equal(lookups[n + 3].result, LOOKUP_NONE);
 	assert_int_equal(lookups[n + 4].result, LOOKUP_FAILED);
+	assert_int_equal(kernel.asked, 3);
 }
 
 static void check_socket_question(size_t i, uint8_t family, const struct lookup *lookup)
@@ -299,6 +306,29 @@ static void test_what_the_kernel_refuses_is_passed_on(_unused_ void **state)
 	assert_int_equal(lookup_sockets(&ctx, NULL, 0), 0);
 }
 
+static void check_refused(int refusals, enum lookup_result expect, int asked)
+{
+	static struct collector_context ctx;
+	struct lookup lookup = lookup_from("192.0.2.1", 1, "192.0.2.2", 2);
+
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.refusals = refusals;
+	assert_int_equal(lookup_flows(&ctx, &lookup, 1), 0);
+	assert_int_equal(lookup.result, expect);
+	assert_int_equal(kernel.asked, asked);
+	kernel.asked = 0;
+	assert_int_equal(lookup_sockets(&ctx, &lookup, 1), 0);
+	assert_int_equal(lookup.result, expect);
+	assert_int_equal(kernel.asked, asked);
+}
+
+static void test_what_is_refused_is_asked_again(_unused_ void **state)
+{
+	check_refused(1, LOOKUP_NONE, 2);
+	check_refused(2, LOOKUP_NONE, 3);
+	check_refused(3, LOOKUP_FAILED, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_questions_about_sockets),
 		cmocka_unit_test(test_answers_about_sockets),
 		cmocka_unit_test(test_what_the_kernel_refuses_is_passed_on),
+		cmocka_unit_test(test_what_is_refused_is_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
