@@ -37,15 +37,21 @@ bool collector_notice_once(struct collector_context *ctx, enum collector_notice 
 	return first;
 }
 
-static bool is_readable(const struct collector_context *ctx, const char *path)
+static int try_to_read(const struct collector_context *ctx, const char *path)
 {
 	struct buffer file;
-	bool readable;
+	int r;
 
 	buffer_init(&file, PROCFS_FILE_MAX);
-	readable = procfs_read(ctx->settings->procfs, path, &file) == 0;
+	r = procfs_read(ctx->settings->procfs, path, &file);
 	buffer_finish(&file);
-	return readable;
+	return r;
+}
+
+/* One that cannot be read for another reason is there. */
+static bool is_missing(const struct collector_context *ctx, const char *path)
+{
+	return try_to_read(ctx, path) == -ENOENT;
 }
 
 /*
@@ -55,9 +61,9 @@ static bool is_readable(const struct collector_context *ctx, const char *path)
  */
 bool collector_may_be_loaded(const struct collector_context *ctx)
 {
-	return is_readable(ctx, "sys/net/netfilter/nf_conntrack_count") ||
-	       is_readable(ctx, "net/stat/nf_conntrack") ||
-	       !is_readable(ctx, "sys/net/core/somaxconn");
+	return !is_missing(ctx, "sys/net/netfilter/nf_conntrack_count") ||
+	       !is_missing(ctx, "net/stat/nf_conntrack") ||
+	       try_to_read(ctx, "sys/net/core/somaxconn") < 0;
 }
 
 static void notice_permission(struct collector_context *ctx)

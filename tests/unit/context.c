@@ -109,6 +109,9 @@ static void where_conntrack_may_be(void **state)
 	assert_true(collector_may_be_loaded(&ctx));
 	procfs_remove(*state, "sys/net/netfilter/nf_conntrack_count");
 	assert_false(collector_may_be_loaded(&ctx));
+	/* What fails to be read is there. */
+	procfs_write(*state, "net/stat/nf_conntrack/x", "");
+	assert_true(collector_may_be_loaded(&ctx));
 }
 
 static void the_question_alone_would_load_it(void **state)
