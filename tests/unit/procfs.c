@@ -112,13 +112,8 @@ static void files_with_one_number(void **state)
 		const char *text;
 		uint64_t value;
 	} cases[] = {
-		{ "0\n", 0 },
-		{ "262144\n", 262144 },
-		{ "262144", 262144 },
-		{ "  5\n", 5 },
-		{ "\t5\n", 5 },
-		{ "007\n", 7 },
-		{ "18446744073709551615\n", UINT64_MAX },
+		{ "0\n", 0 },	{ "262144\n", 262144 }, { "  5\n", 5 },
+		{ "\t5\n", 5 }, { "007\n", 7 },		{ "18446744073709551615\n", UINT64_MAX },
 	};
 	uint64_t value;
 
@@ -131,8 +126,23 @@ static void files_with_one_number(void **state)
 static void files_with_something_else(void **state)
 {
 	static const char *const texts[] = {
-		"",	 "\n",	   "x\n",    "abc\n", "-1\n",	 "+1\n",  "1x\n",
-		"1 2\n", "1\t2\n", "0x10\n", "1.5\n", "1,000\n", "\n1\n", "18446744073709551616\n",
+		"",
+		"\n",
+		"x\n",
+		"abc\n",
+		"-1\n",
+		"+1\n",
+		"1x\n",
+		"1 2\n",
+		"1\t2\n",
+		"0x10\n",
+		"1.5\n",
+		"1,000\n",
+		"\n1\n",
+		"18446744073709551616\n",
+		/* What a short read leaves of a number. */
+		"262144",
+		"2",
 	};
 	uint64_t value;
 
