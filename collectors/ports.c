@@ -100,14 +100,15 @@ bool port_range_parse(const char *range, const char *reserved, struct port_range
 static int read_range(const struct collector_context *ctx, struct port_range *ret)
 {
 	struct buffer range, reserved;
-	int r;
+	int r, without;
 
 	buffer_init(&range, PROCFS_FILE_MAX);
 	buffer_init(&reserved, PROCFS_FILE_MAX);
 	r = procfs_read(ctx->settings->procfs, "sys/net/ipv4/ip_local_port_range", &range);
-	if (procfs_read(ctx->settings->procfs, "sys/net/ipv4/ip_local_reserved_ports", &reserved) <
-	    0)
-		buffer_truncate(&reserved, 0);
+	without = procfs_read(ctx->settings->procfs, "sys/net/ipv4/ip_local_reserved_ports",
+			      &reserved);
+	if (r == 0 && without != -ENOENT)
+		r = without;
 	if (r == 0 && !port_range_parse(range.data, reserved.len ? reserved.data : NULL, ret))
 		r = -EBADMSG;
 	buffer_finish(&range);

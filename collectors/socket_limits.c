@@ -31,19 +31,39 @@ static int read_sockstat(const struct collector_context *ctx, struct reading *li
 	return r;
 }
 
-/* Only the first network namespace has these; what cannot be read is no failure. */
-static void read_settings(const struct collector_context *ctx, struct reading *limits)
+static int read_orphaned_limit(const struct collector_context *ctx, struct reading *ret)
 {
-	const uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct buffer file;
 	uint64_t value;
+	int r = procfs_read_u64(ctx->settings->procfs, "sys/net/ipv4/tcp_max_orphans", &value);
 
-	if (procfs_read_u64(ctx->settings->procfs, "sys/net/ipv4/tcp_max_orphans", &value) == 0)
-		limits[LIMIT_ORPHANED_LIMIT] = reading(value);
-	if (read_file(ctx, "sys/net/ipv4/tcp_mem", &file) == 0 &&
-	    numbers_parse(file.data, 2, &value))
-		limits[LIMIT_MEMORY_BYTES_LIMIT] = reading(value * page_size);
+	if (r == 0)
+		*ret = reading(value);
+	return r;
+}
+
+static int read_memory_limit(const struct collector_context *ctx, struct reading *ret)
+{
+	struct buffer file;
+	uint64_t pages;
+	int r = read_file(ctx, "sys/net/ipv4/tcp_mem", &file);
+
+	if (r == 0 && !numbers_parse(file.data, 2, &pages))
+		r = -EBADMSG;
+	if (r == 0)
+		*ret = reading(pages * (uint64_t)sysconf(_SC_PAGESIZE));
 	buffer_finish(&file);
+	return r;
+}
+
+/* Only the first network namespace has these: that they are not there is no failure. */
+static int read_settings(const struct collector_context *ctx, struct reading *limits)
+{
+	const int orphaned = read_orphaned_limit(ctx, &limits[LIMIT_ORPHANED_LIMIT]);
+	const int memory = read_memory_limit(ctx, &limits[LIMIT_MEMORY_BYTES_LIMIT]);
+
+	if (orphaned < 0 && orphaned != -ENOENT)
+		return orphaned;
+	return memory == -ENOENT ? 0 : memory;
 }
 
 static int read_files(const struct collector_context *ctx, struct reading *limits)
@@ -66,11 +86,11 @@ static int read_files(const struct collector_context *ctx, struct reading *limit
 
 int socket_limits_read(struct collector_context *ctx, struct reading ret[N_SOCKET_LIMITS])
 {
-	int sockstat, files;
+	int sockstat, settings, files;
 
 	memset(ret, 0, N_SOCKET_LIMITS * sizeof(*ret));
 	sockstat = read_sockstat(ctx, ret);
-	read_settings(ctx, ret);
+	settings = read_settings(ctx, ret);
 	files = read_files(ctx, ret);
-	return sockstat ? sockstat : files;
+	return sockstat ? sockstat : settings ? settings : files;
 }

@@ -95,26 +95,31 @@ static int fetch_files(struct collector_context *ctx, struct reading *values)
 	return first;
 }
 
-static uint64_t read_flag(const struct collector_context *ctx, const char *path)
+/* A kernel without the file does not have the extension either. */
+static int estimate_entry_size(const struct collector_context *ctx, struct reading *ret)
 {
-	uint64_t value;
+	static const char *const files[] = {
+		"sys/net/netfilter/nf_conntrack_acct",
+		"sys/net/netfilter/nf_conntrack_timestamp",
+		"sys/net/netfilter/nf_conntrack_events",
+	};
+	uint64_t flags[ARRAY_SIZE(files)] = { 0 };
 
-	return procfs_read_u64(ctx->settings->procfs, path, &value) == 0 ? value : 0;
-}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int r = procfs_read_u64(ctx->settings->procfs, files[i], &flags[i]);
 
-static uint64_t estimate_entry_size(const struct collector_context *ctx)
-{
-	return entry_size_estimate(ctx->entry_size_bytes,
-				   read_flag(ctx, "sys/net/netfilter/nf_conntrack_acct"),
-				   read_flag(ctx, "sys/net/netfilter/nf_conntrack_timestamp"),
-				   read_flag(ctx, "sys/net/netfilter/nf_conntrack_events"));
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	*ret = reading(entry_size_estimate(ctx->entry_size_bytes, flags[0], flags[1], flags[2]));
+	return 0;
 }
 
 int table_read(struct collector_context *ctx, struct reading ret[N_TABLE_VALUES])
 {
 	struct reading values[N_TABLE_VALUES] = { 0 };
 	int netlink_error = fetch_netlink(ctx, values);
-	int r = fetch_files(ctx, values);
+	int r = fetch_files(ctx, values), size_error;
 
 	if (!values[TABLE_ENTRIES].known) {
 		memset(ret, 0, sizeof(values));
@@ -124,9 +129,9 @@ int table_read(struct collector_context *ctx, struct reading ret[N_TABLE_VALUES]
 	}
 	if (collector_notice_once(ctx, NOTICE_TABLE_SOURCE))
 		log_info("Reading table size", "source", netlink_error ? "procfs" : "netlink");
-	values[TABLE_ENTRY_SIZE_BYTES] = reading(estimate_entry_size(ctx));
+	size_error = estimate_entry_size(ctx, &values[TABLE_ENTRY_SIZE_BYTES]);
 	memcpy(ret, values, sizeof(values));
-	return r;
+	return r < 0 ? r : size_error;
 }
 
 static int table_collect(struct collector_context *ctx, struct exposition *e)

@@ -160,6 +160,14 @@ static void the_files(void **state)
 	assert_true(ports.range.known && ports.range.value == 1000);
 	assert_true(ports.in_use_max.known && ports.in_use_max.value == 0);
 	port_crowds_finish(&crowds);
+	/* Without them the range would be said to be larger than it is. */
+	procfs_write(*state, "sys/net/ipv4/ip_local_reserved_ports/x", "");
+	assert_int_equal(port_crowds_init(&ctx, &crowds), -EISDIR);
+	port_crowds_result(&crowds, &ports);
+	assert_false(ports.range.known || ports.in_use_max.known);
+	port_crowds_finish(&crowds);
+	procfs_remove(*state, "sys/net/ipv4/ip_local_reserved_ports/x");
+	procfs_remove(*state, "sys/net/ipv4/ip_local_reserved_ports");
 	put_range(*state, "1000 1999\n", "80,1001\n");
 	assert_int_equal(port_crowds_init(&ctx, &crowds), 0);
 	assert_int_equal(crowds.range.size, 999);

@@ -129,6 +129,18 @@ static void a_file_that_cannot_be_read_hides_no_other(void **state)
 	check(*state, 0, expected);
 }
 
+/* Without an extension the entry would be said to be smaller than it may be. */
+static void the_size_is_unknown_where_an_extension_is(void **state)
+{
+	static const struct reading expected[N_TABLE_VALUES] = { KNOWN(11), KNOWN(22), KNOWN(33),
+								 KNOWN(44) };
+
+	write_all(*state);
+	answer.value = -EPERM;
+	procfs_write(*state, NETFILTER "timestamp", "x\n");
+	check(*state, -EBADMSG, expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +149,7 @@ int main(void)
 		directory_test(netlink_alone),
 		directory_test(nothing_is_known_without_the_entries),
 		directory_test(a_file_that_cannot_be_read_hides_no_other),
+		directory_test(the_size_is_unknown_where_an_extension_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
