@@ -85,9 +85,11 @@ static void read_fds(const struct process_self *self, struct process_usage *usag
 	if (!self->fds)
 		return;
 	rewinddir(self->fds);
+	errno = 0;
 	while ((entry = readdir(self->fds)))
 		n += entry->d_name[0] != '.';
-	set_value(usage, PROCESS_OPEN_FDS, n);
+	if (errno == 0)
+		set_value(usage, PROCESS_OPEN_FDS, n);
 }
 
 void process_usage_read(const struct process_self *self, struct process_usage *ret)
