@@ -94,19 +94,23 @@ static int take_header(struct answer *answer, const char *bytes, size_t length)
 	return 0;
 }
 
+/* What there is no memory for is read all the same: the next answer begins behind it. */
 static int take_chunk(struct answer *answer, const char *bytes, size_t length)
 {
-	if (length > ANSWER_CHUNK_MAX || length > answer->length - answer->body.len)
+	if (length > ANSWER_CHUNK_MAX || length > answer->length - answer->received)
 		return -EBADMSG;
+	answer->received += length;
 	buffer_append(&answer->body, bytes, length);
-	return answer->body.error;
+	if (answer->body.error)
+		answer->status = answer->body.error;
+	return 0;
 }
 
 int channel_receive_answer(int fd, struct answer *answer)
 {
 	char bytes[ANSWER_CHUNK_MAX + 1]; /* one more, so that a larger packet shows */
 
-	while (!answer->has_header || answer->body.len < answer->length) {
+	while (!answer->has_header || answer->received < answer->length) {
 		ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		int r;
 

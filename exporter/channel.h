@@ -23,6 +23,7 @@ struct answer {
 	bool has_header;
 	int32_t status; /* 0 or a negative errno */
 	uint64_t length;
+	uint64_t received;
 	struct buffer body;
 };
 
@@ -45,8 +46,8 @@ void answer_init(struct answer *answer);
 void answer_finish(struct answer *answer);
 
 /*
- * Web side: reads what is there without waiting. Returns 1 when the answer is whole, 0 when more is
- * to come, -EPIPE when the collector process is gone, -EBADMSG when it does not keep to the
- * protocol, or another negative errno.
+ * Web side: reads what is there without waiting. Returns 1 when the answer is whole (for one that
+ * memory did not suffice for, status says so), 0 when more is to come, -EPIPE when the collector
+ * process is gone, -EBADMSG when it does not keep to the protocol, or another negative errno.
  */
 int channel_receive_answer(int fd, struct answer *answer);

@@ -64,6 +64,26 @@ static void send_header(int fd, uint32_t magic, int32_t status, uint64_t length)
 	send_bytes(fd, &header, sizeof(header));
 }
 
+/* It is lost alone: the one behind it arrives. */
+static void an_answer_without_memory(void **state)
+{
+	struct pair *pair = *state;
+	const char bytes[3000] = "x";
+
+	pair->answer.body.max = 1500;
+	send_header(pair->fds[1], REQUEST_MAGIC, 0, sizeof(bytes));
+	for (size_t at = 0; at < sizeof(bytes); at += 1000)
+		send_bytes(pair->fds[1], bytes + at, 1000);
+	assert_int_equal(channel_receive_answer(pair->fds[0], &pair->answer), 1);
+	assert_int_equal(pair->answer.status, -EFBIG);
+	answer_finish(&pair->answer);
+	answer_init(&pair->answer);
+	assert_int_equal(channel_send_answer(pair->fds[1], 0, bytes, sizeof(bytes)), 0);
+	assert_int_equal(channel_receive_answer(pair->fds[0], &pair->answer), 1);
+	assert_int_equal(pair->answer.status, 0);
+	assert_memory_equal(pair->answer.body.data, bytes, sizeof(bytes));
+}
+
 static void both_ends_are_closed_on_exec(void **state)
 {
 	const struct pair *pair = *state;
@@ -294,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pair_test(both_ends_are_closed_on_exec),
+		pair_test(an_answer_without_memory),
 		pair_test(a_request_arrives_as_it_was_sent),
 		pair_test(a_wrong_request_is_not_handed_on),
 		pair_test(the_web_process_is_gone),
