@@ -59,11 +59,13 @@ static void take_sockets(struct collector_context *ctx, struct observation *ret)
 	ret->ports = dump->ports;
 }
 
-static void take_talkers(const struct survey *survey, struct observation *ret)
+static int take_talkers(const struct survey *survey, struct observation *ret)
 {
 	struct talkers_top *top = malloc(sizeof(*top));
 
-	for (int by = 0; top && by < N_TALKERS_BYS; by++) {
+	if (!top)
+		return -ENOMEM;
+	for (int by = 0; by < N_TALKERS_BYS; by++) {
 		struct observation_talkers *heaviest = &ret->talkers[by];
 
 		talkers_top(&survey->talkers, by, OBSERVATION_TALKERS, &survey->walk, top);
@@ -73,17 +75,23 @@ static void take_talkers(const struct survey *survey, struct observation *ret)
 			heaviest->talkers[i] = top->talkers[i];
 	}
 	free(top);
+	return 0;
 }
 
-static void take_survey(const struct survey *survey, struct observation *ret)
+/* All of it or nothing: a walk without talkers would look like one that met no flow. */
+static int take_survey(const struct survey *survey, struct observation *ret)
 {
+	int r = take_talkers(survey, ret);
+
+	if (r < 0)
+		return r;
 	ret->has_walk = true;
 	ret->walk_complete = survey->walk.complete;
 	ret->walk_visited = survey->walk.visited;
 	ret->walk_duration_s = (double)survey->walk.duration_ns / 1e9;
 	ret->flows = survey->counts;
 	ret->join = survey->join;
-	take_talkers(survey, ret);
+	return 0;
 }
 
 /*
@@ -98,7 +106,7 @@ void observation_take(struct collector_context *ctx, struct observation *ret)
 	take_numbers(ctx, ret);
 	ret->walk_error = survey_get(ctx, SURVEY_JOIN | SURVEY_TALKERS, &survey);
 	if (ret->walk_error == 0)
-		take_survey(survey, ret);
+		ret->walk_error = take_survey(survey, ret);
 	take_sockets(ctx, ret);
 	tracking_read(ctx, ret->tracking);
 }

@@ -13,6 +13,7 @@
 #include "walk.h"
 
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <time.h>
 
 #include "../exporter/log.h"
@@ -47,6 +48,9 @@ static int pass_add(void *ctx, const struct nlmsghdr *message)
 
 	if (pass->limit && pass->visited == pass->limit)
 		return PASS_LIMIT_REACHED;
+	/* No flow: what else is in this buffer is not known either. */
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
+		return -EBADMSG;
 	flow_parse(message, &flow);
 	pass->visited++;
 	for (size_t i = 0; i < pass->n; i++)

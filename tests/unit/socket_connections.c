@@ -19,6 +19,18 @@ static struct lookup connection(uint32_t i)
 				.cookie = { i, 1 } };
 }
 
+/* Not the bytes between its members. */
+static void check_connection(const struct lookup *found, uint32_t i)
+{
+	const struct lookup expected = connection(i);
+
+	assert_memory_equal(found, &expected, offsetof(struct lookup, zone));
+	assert_int_equal(found->zone, 0);
+	assert_int_equal(found->interface, i);
+	assert_memory_equal(found->cookie, expected.cookie, sizeof(expected.cookie));
+	assert_int_equal(found->result, expected.result);
+}
+
 static void add(struct socket_connections *connections, uint32_t i, bool established)
 {
 	const struct lookup lookup = connection(i);
@@ -43,9 +55,7 @@ static void test_all_up_to_the_limit(_unused_ void **state)
 		fill(&connections, 1000, numbers[i]);
 		assert_int_equal(connections.n, numbers[i]);
 		for (uint32_t at = 0; at < numbers[i]; at++) {
-			const struct lookup expect = connection(at);
-
-			assert_memory_equal(&connections.sampled[at], &expect, sizeof(expect));
+			check_connection(&connections.sampled[at], at);
 		}
 		socket_connections_finish(&connections);
 	}
