@@ -89,11 +89,12 @@ struct buffer;
 void diagnosis_write_text(const struct diagnosis *diagnosis, bool colour, unsigned int width,
 			  struct buffer *out);
 
-/* "severity\ttitle\n" of the first finding and of others that are at least a warning. For the page.
- */
+/* For the page: "severity\ttitle\n" of the first finding and of others from warning on. */
 void diagnosis_write_verdict(const struct diagnosis *diagnosis, struct buffer *out);
 
 /* For programs and the status page: verdict, findings, and an overview of the numbers. 0 or
  * -ENOMEM; out says for itself whether it held all. */
 int diagnosis_write_json(const struct diagnosis *diagnosis, const struct observation *now,
 			 struct buffer *out);
+/* Once, before files are out of reach: the hash tables of JSON objects have a random key. */
+void diagnosis_prepare_json(void);

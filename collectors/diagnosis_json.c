@@ -89,3 +89,8 @@ int diagnosis_write_json(const struct diagnosis *diagnosis, const struct observa
 		buffer_append_char(out, '\n');
 	return error;
 }
+
+void diagnosis_prepare_json(void)
+{
+	json_object_seed(0);
+}

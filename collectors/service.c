@@ -9,10 +9,10 @@
 
 #include "../exporter/channel.h"
 #include "../exporter/log.h"
-#include "../exporter/privileges.h"
 #include "../exporter/process.h"
-#include "../exporter/syscalls.h"
+#include "../exporter/sandbox.h"
 #include "../exporter/util.h"
+#include "diagnosis.h"
 #include "reports.h"
 #include "scrape.h"
 
@@ -47,21 +47,25 @@ static int watch_parent(pid_t web)
 	return 0;
 }
 
-static int confine(pid_t web)
+/* Of the file system, procfs alone is read. */
+static int confine(pid_t web, const char *procfs)
 {
-	int r = privileges_drop(true);
+	struct landlock files;
+	int r;
 
-	if (r == 0)
-		r = watch_parent(web);
-	if (r < 0) {
-		log_error("Cannot drop rights of the collector process", "err", errno_text(r));
-		return r;
-	}
-	r = syscalls_restrict(SYSCALLS_COLLECTOR);
+	landlock_open(&files);
+	landlock_allow_reading(&files, procfs);
+	/* What is mounted elsewhere may consist of links to this. */
+	landlock_allow_reading(&files, "/proc");
+	r = sandbox_drop(SYSCALLS_COLLECTOR, &files);
 	if (r < 0)
-		log_warn("Collector process runs without a system call filter", "err",
-			 errno_text(r));
-	return 0;
+		return r;
+	r = watch_parent(web);
+	if (r < 0)
+		log_error("Cannot watch the web process", "err", errno_text(r));
+	else
+		sandbox_close(SYSCALLS_COLLECTOR, SERVICE_FILES_MAX);
+	return r;
 }
 
 static int answer_metrics(int fd, struct collector_context *ctx, const struct process_self *self,
@@ -153,9 +157,10 @@ int service_run(int fd, pid_t web, const struct collector_settings *settings, ui
 
 	set_signals();
 	process_self_open(&self);
+	diagnosis_prepare_json();
 	collector_context_init(&ctx, settings);
 	ctx.netlink.cancelled = &web_ended;
-	if (confine(web) == 0)
+	if (confine(web, settings->procfs) == 0)
 		code = serve(fd, &ctx, &self, enabled);
 	collector_context_finish(&ctx);
 	process_self_close(&self);

@@ -9,6 +9,9 @@
 
 #include "collector.h"
 
+/* Netlink sockets, /proc, the channel, the log; with room. */
+#define SERVICE_FILES_MAX 64
+
 /*
  * Drops rights, says hello (an empty answer) and serves fd; web is the process at its other end.
  * Returns the exit code: 0 after REQUEST_QUIT, 1 when the web process vanished, a request was

@@ -12,6 +12,7 @@
 #include "help.h"
 #include "log.h"
 #include "options.h"
+#include "sandbox.h"
 #include "util.h"
 #include "version.h"
 #include "web.h"
@@ -49,7 +50,9 @@ static int serve(const struct options *options)
 		activation_decline();
 	else if (activation_take(&passed) < 0)
 		return EXIT_FAILURE;
-	r = channel_create(fds);
+	r = sandbox_begin(ACTIVATION_FIRST_FD + (int)passed.n);
+	if (r == 0)
+		r = channel_create(fds);
 	if (r == 0)
 		pid = fork();
 	if (pid < 0) {
@@ -60,10 +63,22 @@ static int serve(const struct options *options)
 	if (pid == 0) {
 		(void)close(fds[0]);
 		listeners_close(&passed);
-		return service_run(fds[1], web, &options->collector, enabled);
+		r = service_run(fds[1], web, &options->collector, enabled);
+		(void)close(fds[1]);
+		return r;
 	}
 	(void)close(fds[1]);
 	return web_run(options, &passed, fds[0], pid, enabled);
+}
+
+/* A command has what it was started with for input and output, and nothing else. */
+static int begin_command(void)
+{
+	int r = sandbox_begin(STDERR_FILENO + 1);
+
+	if (r < 0)
+		log_error("Command cannot drop its rights", "err", errno_text(r));
+	return r;
 }
 
 /* A command that prints something once speaks only when something is wrong: it runs from cron. */
@@ -143,5 +158,7 @@ int main(int argc, char **argv)
 	print = find_text(&options);
 	if (print)
 		return print_to_stdout(print);
+	if (options.command != COMMAND_SERVE && begin_command() < 0)
+		return EXIT_FAILURE;
 	return run[options.command](&options);
 }

@@ -5,6 +5,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -52,22 +53,23 @@ static void drop_bounding_set(bool keep)
 			(void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
 
-int privileges_drop(bool keep_net_admin)
+int privileges_drop(unsigned int keep)
 {
-	bool keep;
+	bool net_admin;
 	int r;
 
 	if (capng_get_caps_process() < 0)
 		return -EINVAL;
-	keep = keep_net_admin && capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN);
-	drop_bounding_set(keep);
+	net_admin = keep & PRIVILEGES_NET_ADMIN &&
+		    capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN);
+	drop_bounding_set(net_admin);
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
-	r = leave_root();
+	r = keep & PRIVILEGES_USER ? 0 : leave_root();
 	if (r < 0)
 		return r;
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	r = drop_capabilities(keep);
+	r = drop_capabilities(net_admin);
 	if (r < 0)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

@@ -3,12 +3,14 @@
 
 /* Giving up rights: user id, capabilities, core dumps. libcap-ng is used here and nowhere else. */
 
-#include <stdbool.h>
+/* What privileges_drop() leaves. */
+#define PRIVILEGES_NET_ADMIN (1U << 0)
+#define PRIVILEGES_USER (1U << 1)
 
 /*
  * Leaves root's user and group id where the process may (not in a user namespace without another
- * id), drops every capability but CAP_NET_ADMIN if keep_net_admin is set and the process has it,
- * and sets no_new_privs and not dumpable. Returns 0, or a negative errno when a right could not be
- * dropped; the caller must not go on then.
+ * id) unless PRIVILEGES_USER is in keep, drops every capability but CAP_NET_ADMIN if
+ * PRIVILEGES_NET_ADMIN is in it and the process has it, and sets no_new_privs and not dumpable.
+ * Returns 0, or a negative errno when a right could not be dropped; the caller must not go on then.
  */
-int privileges_drop(bool keep_net_admin);
+int privileges_drop(unsigned int keep);

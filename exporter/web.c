@@ -23,8 +23,7 @@
 #include "listeners.h"
 #include "log.h"
 #include "notify.h"
-#include "privileges.h"
-#include "syscalls.h"
+#include "sandbox.h"
 #include "util.h"
 
 #define FILES_WANTED (HTTP_CONNECTIONS_MAX + 512)
@@ -307,18 +306,19 @@ static int set_up(struct web *web, const struct options *options)
 	return r < 0 ? r : watch_all(web);
 }
 
+/* A thread is to be started between the two steps. */
 static int confine(struct web *web)
 {
-	int r = privileges_drop(false);
+	struct landlock nothing;
+	int r;
 
-	if (r < 0) {
-		fail(web, "Cannot drop rights of the web process", r);
-		return r;
-	}
-	r = syscalls_restrict(SYSCALLS_WEB);
+	landlock_open(&nothing);
+	r = sandbox_drop(SYSCALLS_WEB, &nothing);
 	if (r < 0)
-		log_warn("Web process runs without a system call filter", "err", errno_text(r));
-	return 0;
+		web->failed = web->done = true;
+	else
+		sandbox_close(SYSCALLS_WEB, FILES_WANTED);
+	return r;
 }
 
 /*

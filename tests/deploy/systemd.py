@@ -225,6 +225,8 @@ class Service(Machine):
         testlib.wait_until(lambda: "Received a signal, finishing running scrapes" in self.journal()[before:], 10,
                            "the journal has it all")
         self.assertNotRegex(self.journal()[before:], "level=(WARN|ERROR)")
+        if testlib.has_landlock():
+            self.assertNotIn("without Landlock", self.journal()[before:])
 
     def test_a_start_that_fails(self):
         for args, text in (("--nonsense", "unknown long flag '--nonsense', try --help"),

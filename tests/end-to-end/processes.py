@@ -2,12 +2,14 @@
 """The two processes: what each may do and holds, whoever starts them."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
 
-from common import (COLLECTORS, SECCOMP, TestCase, add_flow, socket_inodes, status, successes, table_inodes, testlib)
+from common import (COLLECTORS, SECCOMP, TestCase, add_flow, descriptors, socket_inodes, status, successes,
+                    table_inodes, testlib, wait_until)
 
 testlib.need("setpriv", "unshare", "conntrack")
 with open("/proc/self/uid_map", encoding="ascii") as uid_map:
@@ -17,6 +19,11 @@ with open("/proc/self/uid_map", encoding="ascii") as uid_map:
 ALL_1 = dict.fromkeys(COLLECTORS, 1)
 UNPRIVILEGED = {**ALL_1, "flows": 0, "correlation": 0}
 CAP_NET_ADMIN = 0x1000
+# FILES_WANTED, SERVICE_FILES_MAX
+WEB_FILES, COLLECTOR_FILES = 1024, 64
+NOTHING = ("Max core file size", "Max locked memory", "Max msgqueue size", "Max realtime priority",
+           *(["Max processes"] if SECCOMP else []))
+WITHOUT_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer cannot run beside strace
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 AMBIENT = (*NOBODY, "--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin")
 OWN_NAMESPACE = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"')
@@ -75,6 +82,44 @@ class TwoProcesses(TestCase):
             # Files of a process that is not dumpable belong to root.
             self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0)
 
+    def test_each_is_limited(self):
+        """The table of /proc/PID/limits: soft and hard."""
+        for pid, files in ((self.web, WEB_FILES), (self.collector, COLLECTOR_FILES)):
+            with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+                found = {line[:26].rstrip(): tuple(line[26:68].split()) for line in file}
+            expected = dict.fromkeys(NOTHING, ("0", "0")) | {"Max open files": (str(files), str(files))}
+            self.assertEqual({which: found[which] for which in expected}, expected)
+
+    def test_each_holds_only_its_own_descriptors(self):
+        def kinds(pid):
+            found = [re.sub(r"[0-9]+(?=/)|:\[\d+\]", "", target) for number, target in descriptors(pid).items()
+                     if number > 2]
+            return {kind: found.count(kind) for kind in found}
+
+        self.assertEqual(kinds(self.web), {
+            "socket": 2,                   # the listener, the channel
+            "anon_inode:[eventpoll]": 2,   # ours, libmicrohttpd's
+            "anon_inode:[signalfd]": 1, "/proc//stat": 1, "/proc//fd": 1})
+        self.assertEqual(kinds(self.collector), {
+            "socket": 1 + len(socket_inodes(self.collector) & table_inodes(self.collector, "netlink")),
+            "/proc//stat": 1, "/proc//fd": 1})
+        for pid in (self.web, self.collector):
+            own = {target for target in descriptors(pid).values() if target.startswith("/proc/")}
+            self.assertEqual(own, {f"/proc/{pid}/stat", f"/proc/{pid}/fd"})
+
+    def test_descriptors_are_closed_on_exec(self):
+        for pid in (self.web, self.collector):
+            for number in descriptors(pid):
+                with open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as info:
+                    flags = int(re.search(r"flags:\t(\d+)", info.read()).group(1), 8)
+                self.assertTrue(number <= 2 or flags & os.O_CLOEXEC, (pid, number))
+
+    def test_what_was_inherited_is_closed(self):
+        with open("/dev/zero", encoding="ascii") as file:
+            it = self.exporter(pass_fds=[file.fileno()])
+            for pid in it.pids():
+                self.assertNotIn("/dev/zero", descriptors(pid).values())
+
     def test_a_build_without_filter_says_so_once_for_each(self):
         lines = re.findall(r"msg=\"(\w+) process runs without a system call filter\"", self.it.logged())
         self.assertEqual(sorted(lines), [] if SECCOMP else ["Collector", "Web"])
@@ -95,6 +140,55 @@ class TwoProcesses(TestCase):
                          set())
         self.assertEqual(len(inodes - netlink), 1)
         self.assertEqual(inodes - netlink, inodes & table_inodes(self.collector, "unix"))
+
+
+class Commands(TestCase):
+    """What prints something once has the rights of the collector process."""
+
+    def setUp(self):
+        self.namespace = self.enter(testlib.Namespace())
+
+    def check_rights(self, pid):
+        fields = status(pid)
+        self.assertEqual(capabilities(pid), (CAP_NET_ADMIN, CAP_NET_ADMIN, CAP_NET_ADMIN, 0, 0))
+        self.assertEqual(fields["NoNewPrivs"], "1")
+        self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0)
+        if SECCOMP:
+            self.assertEqual((fields["Seccomp"], fields["Seccomp_filters"]), ("2", "1"))
+
+    def run_until_confined(self, *args, collector=lambda pid: pid):
+        """A command, and the process of it that has dropped its rights."""
+        process = self.enter(self.namespace.popen(testlib.EXPORTER, *args, stdout=subprocess.PIPE))
+        self.addCleanup(process.kill)
+        pid = collector(process.pid)
+        wait_until(lambda: status(pid)["NoNewPrivs"] == "1" and (not SECCOMP or status(pid)["Seccomp"] == "2"), 10,
+                   "it has dropped its rights")
+        return process, pid
+
+    def test_diagnose(self):
+        _, pid = self.run_until_confined("diagnose", "--interval=30s")
+        self.check_rights(pid)
+
+    def test_who_writes_the_file_does_not_look_at_the_kernel(self):
+        """A directory that is root's: the process that collects could not write there."""
+        directory = self.enter(tempfile.TemporaryDirectory())
+        trace = os.path.join(directory, "trace")
+        if not shutil.which("strace"):
+            self.skipTest("strace is not installed")
+        file = os.path.join(directory, "file")
+        testlib.run(*self.namespace.command("strace", "-f", "-o", trace, "-e",
+                                            "trace=socket,rename,capset,landlock_restrict_self,fsync", testlib.EXPORTER,
+                                            "metrics", f"--output={file}"), env={**os.environ, **WITHOUT_LEAKS})
+        with open(trace, encoding="utf-8") as lines:
+            calls = re.findall(r"^(\d+) +(\w+)\(.*= \d+", lines.read(), re.M)
+        pids = {name: {pid for pid, other in calls if other == name} for _, name in calls}
+        self.assertEqual(len(pids["socket"]), 1)
+        self.assertEqual(pids["socket"], pids["capset"])
+        self.assertEqual(pids["rename"], pids["fsync"])
+        self.assertFalse(pids["rename"] & pids["socket"])
+        if testlib.has_landlock():
+            self.assertEqual(pids["landlock_restrict_self"], pids["socket"])
+        self.assertIn("conntrack_entries", pathlib.Path(file).read_text(encoding="utf-8"))
 
 
 class OtherUsers(TestCase):

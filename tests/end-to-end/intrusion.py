@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The running server with one of its processes taken over: what the process tries there kills it, or is refused."""
+
+import os
+import signal
+
+from common import SECCOMP, TestCase, testlib
+
+INTRUDER = os.path.join(testlib.BUILD, "tests", "end-to-end", "intruder.so")
+PARTNERS = {"web": "collector", "collector": "web"}
+ANYBODY = ("create a file", "write to a sysctl", "TCP socket", "UNIX socket", "ptrace of the partner",
+           "process_vm_readv of the partner", "pidfd_getfd of the partner", "kill the partner", "setns", "execve", "fork",
+           "mprotect executable")
+# What everyone may read, and what is refused to the two processes only because Landlock does so.
+HIDDEN = "list /etc"
+
+
+class Intrusion(TestCase):
+    def setUp(self):
+        self.namespace = self.enter(testlib.Namespace())
+
+    def take_over(self, who, attempt):
+        """Has the process try, and returns (how the web process ended or None, the log)."""
+        # A sanitizer does not like to come second.
+        env = {"LD_PRELOAD": INTRUDER, "INTRUDER": who, "INTRUDER_ATTEMPT": attempt,
+               "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
+        with testlib.Exporter(self.namespace, env=env, expect_exit=None) as it:
+            with it.connect() as sock:
+                sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                while sock.recv(65536):
+                    pass
+            log = it.logged()
+            if "intruder: " in log:
+                return None, log
+            return it.process.wait(timeout=10), it.logged()
+
+    def check_killed(self, who, attempt):
+        code, log = self.take_over(who, attempt)
+        if who == "web":
+            self.assertEqual(code, -signal.SIGSYS, (who, attempt, log))
+        else:
+            self.assertEqual(code, 1, (who, attempt, log))
+            self.assertIn(f"signal {int(signal.SIGSYS)} ", log)
+
+    def check_refused(self, who, attempt):
+        code, log = self.take_over(who, attempt)
+        self.assertIsNone(code, (who, attempt, log))
+        self.assertIn("intruder: Permission denied\n", log, (who, attempt))
+
+    def test_system_calls(self):
+        if not SECCOMP:
+            self.skipTest("this build has no system call filter")
+        for who in ("web", "collector"):
+            for attempt in ANYBODY:
+                self.check_killed(who, attempt)
+        for attempt in (HIDDEN, "read /proc", "read /etc/shadow"):
+            self.check_killed("web", attempt)
+
+    def test_files(self):
+        if not testlib.has_landlock():
+            self.skipTest("this kernel has no Landlock")
+        self.check_refused("collector", HIDDEN)
+        if not SECCOMP:
+            self.check_refused("web", HIDDEN)
+
+    def test_what_it_needs_is_left(self):
+        code, log = self.take_over("collector", "read /proc")
+        self.assertIsNone(code)
+        self.assertIn("intruder: done\n", log)
+
+
+if __name__ == "__main__":
+    testlib.main()
