@@ -36,6 +36,54 @@ void query_add(struct query *query, const char *name, const char *value)
 		query_values_add(&query->exclude, value);
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/*
+ * As forms write it: "+" is a space. What is no escape stays. "%00" would end the text for us and
+ * not for a proxy before us; no name has 0xff.
+ */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		int high = *text == '%' ? hex_digit(text[1]) : -1;
+		int low = high >= 0 ? hex_digit(text[2]) : -1;
+
+		if (low >= 0) {
+			*to++ = (char)(high | low ? high << 4 | low : 0xff);
+			text += 2;
+		} else {
+			*to++ = *text == '+' ? ' ' : *text;
+		}
+	}
+	*to = '\0';
+}
+
+void query_parse(struct query *query, char *text)
+{
+	char *name;
+
+	while ((name = strsep(&text, "&"))) {
+		char *value = strchr(name, '=');
+
+		if (!*name)
+			continue;
+		if (value) {
+			*value++ = '\0';
+			unescape(value);
+		}
+		unescape(name);
+		query_add(query, name, value);
+	}
+}
+
 static int names_to_mask(const struct query_values *names, uint64_t enabled, uint64_t *ret,
 			 char error[QUERY_ERROR_MAX])
 {

@@ -30,6 +30,12 @@ struct query {
 
 void query_init(struct query *query);
 
+/*
+ * Takes in what is behind the '?' of a request. text is taken apart in place and must live as long
+ * as query.
+ */
+void query_parse(struct query *query, char *text);
+
 /* Takes in one parameter of the request; value may be NULL, which is as good as empty. */
 void query_add(struct query *query, const char *name, const char *value);
 

@@ -203,10 +203,55 @@ static void parameters_of_a_request(_unused_ void **state)
 	assert_string_equal(query.exclude.values[0], "flows");
 }
 
+/* What query_parse() finds, as one text: the values of collect[], each behind a bar. */
+static void check_collect(const char *text, const char *expected)
+{
+	char *copy = strdup(text), found[64] = "";
+	struct query query;
+
+	assert_non_null(copy);
+	query_init(&query);
+	query_parse(&query, copy);
+	for (size_t i = 0; i < query.collect.n; i++) {
+		(void)strncat(found, "|", sizeof(found) - strlen(found) - 1);
+		(void)strncat(found, query.collect.values[i], sizeof(found) - strlen(found) - 1);
+	}
+	assert_string_equal(found, expected);
+	free(copy);
+}
+
+static void a_query_is_taken_apart(_unused_ void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "collect[]=table", "|table" },
+		{ "collect[]=", "|" },
+		{ "collect[]", "|" },
+		{ "=collect[]&collect=a&collect[]]=b", "" },
+		{ "collect[]=a=b", "|a=b" },
+		{ "&&collect[]=a&&&collect[]=b&", "|a|b" },
+		{ "collect%5B%5D=a&collect%5b%5d=b", "|a|b" },
+		{ "collect[]=%74able+x%2B%26%3D", "|table x+&=" },
+		{ "collect[]%3Da&collect[]=b", "|b" },
+		{ "collect[]=%", "|%" },
+		{ "collect[]=%4", "|%4" },
+		{ "collect[]=%4&collect[]=%%41%g1%1g", "|%4|%A%g1%1g" },
+		{ "collect[]=a%00b",
+		  "|a\xff"
+		  "b" },
+		{ "collect[]=%ff%0a%C3%A4", "|\xff\n\xc3\xa4" },
+		{ "collect[]=%2541", "|%41" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_collect(cases[i][0], cases[i][1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parameters_of_a_request),
+		cmocka_unit_test(a_query_is_taken_apart),
 		cmocka_unit_test(what_talkers_are_shown),
 		cmocka_unit_test(the_first_parameter_that_is_wrong_is_named),
 		cmocka_unit_test(without_parameters_everything_that_is_on),
