@@ -13,6 +13,8 @@ enum scrape_metric {
 	SCRAPE_DURATION,
 	SCRAPE_SUCCESS,
 	SCRAPE_BUILD_INFO,
+	SCRAPE_LIMIT_HITS,
+	SCRAPE_LAST_RELOAD,
 	SCRAPE_CPU,
 	SCRAPE_MAX_FDS,
 	SCRAPE_OPEN_FDS,
@@ -28,6 +30,21 @@ static const struct label_set label_version = { .name = "version" };
 static const struct label_set label_revision = { .name = "revision" };
 static const struct label_set label_branch = { .name = "branch" };
 static const struct label_set label_compiler = { .name = "compiler" };
+
+static const char *const limits[] = {
+	[HTTP_LIMIT_HEADER_SIZE] = "header_size",
+	[HTTP_LIMIT_BODY] = "body",
+	[HTTP_LIMIT_CONNECTIONS] = "connections",
+	[HTTP_LIMIT_CONNECTIONS_PER_ADDRESS] = "connections_per_address",
+	[HTTP_LIMIT_IDLE_TIME] = "idle_time",
+	[HTTP_LIMIT_REQUEST_TIME] = "request_time",
+	[HTTP_LIMIT_REQUESTS] = "requests",
+	[HTTP_LIMIT_RATE] = "rate",
+	[HTTP_LIMIT_LOGIN] = "login",
+};
+
+static_assert(ARRAY_SIZE(limits) == N_HTTP_LIMITS, "one name for each limit");
+static const struct label_set label_limit = LABEL_SET("limit", limits);
 
 const struct metric_desc scrape_descs[] = {
 	[SCRAPE_DURATION] = {
@@ -48,6 +65,20 @@ const struct metric_desc scrape_descs[] = {
 		.name = "conntrack_exporter_build_info",
 		.help = "Always 1; the labels tell which build this is.",
 		.labels = { &label_version, &label_revision, &label_branch, &label_compiler },
+	},
+	[SCRAPE_LIMIT_HITS] = {
+		.name = "conntrack_exporter_http_limit_hits",
+		.help =
+			"Requests and connections of clients that were refused or ended because of "
+			"a limit.",
+		.type = METRIC_COUNTER,
+		.labels = { &label_limit },
+	},
+	[SCRAPE_LAST_RELOAD] = {
+		.name = "conntrack_exporter_web_config_last_reload_successful",
+		.help =
+			"1 when the last change of the file of --web.config.file was taken over, 0 "
+			"when it was refused; absent without that flag.",
 	},
 	[SCRAPE_CPU] = {
 		.name = "process_cpu_seconds",
@@ -181,23 +212,33 @@ static void emit_usage(struct exposition *e, const struct process_usage *usage)
 	}
 }
 
+static void emit_web(struct exposition *e, const struct web_state *web)
+{
+	exposition_grid(e, &scrape_descs[SCRAPE_LIMIT_HITS], web->limit_hits);
+	if (web->last_reload != WEB_RELOAD_NONE)
+		exposition_u64(e, &scrape_descs[SCRAPE_LAST_RELOAD],
+			       web->last_reload == WEB_RELOAD_SUCCESSFUL);
+}
+
 /* The usage is read now, behind the collectors, so that what this scrape cost is in it. */
 static void emit_exporter(struct exposition *e, const struct process_self *self,
-			  const struct process_usage *other)
+			  const struct web_state *web)
 {
 	static const char *const build[] = { EXPORTER_VERSION, EXPORTER_REVISION, EXPORTER_BRANCH,
 					     EXPORTER_COMPILER };
 	struct process_usage usage;
 
 	process_usage_read(self, &usage);
-	if (other)
-		process_usage_add(&usage, other);
+	if (web)
+		process_usage_add(&usage, &web->usage);
 	exposition_labelled_u64(e, &scrape_descs[SCRAPE_BUILD_INFO], build, 1);
+	if (web)
+		emit_web(e, web);
 	emit_usage(e, &usage);
 }
 
 int scrape_run(struct collector_context *ctx, uint64_t mask, const struct process_self *self,
-	       const struct process_usage *other, struct exposition *e)
+	       const struct web_state *web, struct exposition *e)
 {
 	struct outcome outcomes[COLLECTORS_MAX] = { 0 };
 
@@ -208,6 +249,6 @@ int scrape_run(struct collector_context *ctx, uint64_t mask, const struct proces
 	run_collectors(ctx, mask, e, outcomes);
 	emit_outcomes(e, outcomes);
 	if (self)
-		emit_exporter(e, self, other);
+		emit_exporter(e, self, web);
 	return exposition_finish(e);
 }

@@ -13,9 +13,9 @@
 #define ENDING "The exporter is ending."
 #define BUSY "The collector process is busy, try again later."
 
-void dispatch_init(struct dispatch *dispatch, int channel)
+void dispatch_init(struct dispatch *dispatch, int channel, struct web_state *web)
 {
-	*dispatch = (struct dispatch){ .channel = channel };
+	*dispatch = (struct dispatch){ .channel = channel, .web = web };
 	answer_init(&dispatch->answer);
 	process_self_open(&dispatch->self);
 }
@@ -61,7 +61,8 @@ static void add_scrape(const struct dispatch *dispatch, const struct flight_key 
 	request->format = key->format;
 	request->collectors = key->collectors;
 	request->flags = dispatch->exporter_metrics ? REQUEST_EXPORTER_METRICS : 0;
-	process_usage_read(&dispatch->self, &request->web);
+	process_usage_read(&dispatch->self, &dispatch->web->usage);
+	request->web = *dispatch->web;
 }
 
 static int send_flight(struct dispatch *dispatch, const struct flight *flight, uint64_t now_ns)
@@ -159,6 +160,7 @@ void dispatch_ask(void *ctx, struct http_waiter *waiter, const struct http_quest
 		return;
 	}
 	if (limit && dispatch->flights.n_waiters >= limit) {
+		dispatch->web->limit_hits[HTTP_LIMIT_REQUESTS]++;
 		(void)snprintf(error, sizeof(error),
 			       "Limit of concurrent requests reached (%llu), try again later.",
 			       (unsigned long long)limit);

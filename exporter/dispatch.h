@@ -14,6 +14,7 @@
 #include "flight.h"
 #include "http.h"
 #include "process.h"
+#include "web_state.h"
 
 /*
  * A collector process that has not answered this long after a request's deadline is not waited for;
@@ -43,6 +44,7 @@ struct dispatch {
 	const char *telemetry_path;
 	uint64_t enabled;      /* mask of collectors that are on */
 	uint64_t max_requests; /* that may wait, half of them for reports; 0: no limit */
+	struct web_state *web; /* where hits of max_requests are counted, too */
 	bool exporter_metrics; /* add process_* and build_info */
 	bool collecting;       /* a request is on its way and has no answer yet */
 	bool ended;	       /* dispatch_clear() was called: nobody may begin to wait */
@@ -52,8 +54,8 @@ struct dispatch {
 	struct conntrack_probes probes; /* of the connections that questions came on */
 };
 
-/* channel stays the caller's. */
-void dispatch_init(struct dispatch *dispatch, int channel);
+/* channel stays the caller's; web, which tells of the web process, must outlive it. */
+void dispatch_init(struct dispatch *dispatch, int channel, struct web_state *web);
 void dispatch_finish(struct dispatch *dispatch);
 
 /* A http_ask_fn; ctx is the struct dispatch. */

@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * HTTP: connections, routes, status codes, headers. libmicrohttpd is used here and nowhere else,
- * without a thread of its own: the caller waits on http_fd() and calls http_run(). A request that
- * needs the collector process is handed to the caller, and its connection stands still until
- * http_answer().
+ * HTTP: connections, routes, status codes, headers. libmicrohttpd is used by what is behind this
+ * header and nowhere else, without a thread of its own: the caller waits on http_fd() and calls
+ * http_run(). A request that needs the collector process is handed to the caller, and its
+ * connection stands still until http_answer(). A connection has one request at a time: what a
+ * client sends ahead is read when the one before has its answer.
  */
 
 #include <stdbool.h>
@@ -15,16 +16,9 @@
 #include "buffer.h"
 #include "flight.h"
 #include "head.h"
+#include "http_limits.h"
 #include "query.h"
-
-/* Beyond it the connection that has been without a request for longest makes room. */
-#define HTTP_CONNECTIONS_MAX 512
-/* Above the interval of any usual scrape, so that a scraper keeps its connection. */
-#define HTTP_IDLE_TIMEOUT_S 150
-/* Without a byte on a connection that has not yet brought a whole request. */
-#define HTTP_FIRST_REQUEST_TIMEOUT_S 10
-/* Request line and headers of one request. */
-#define HTTP_REQUEST_SIZE_MAX 16384
+#include "web_state.h"
 
 struct http;
 struct http_content;
@@ -50,19 +44,23 @@ struct http_question {
 typedef void (*http_ask_fn)(void *ctx, struct http_waiter *waiter,
 			    const struct http_question *question);
 
-/* Returns 0 or a negative errno. telemetry_path must outlive it. */
-int http_create(const char *telemetry_path, http_ask_fn fn, void *ctx, struct http **ret);
+/*
+ * Returns 0 or a negative errno. telemetry_path and limit_hits, in which it counts by enum
+ * http_limit, must outlive it.
+ */
+int http_create(const char *telemetry_path, uint64_t limit_hits[N_HTTP_LIMITS], http_ask_fn fn,
+		void *ctx, struct http **ret);
 
 /* Ends all connections. Every question must have been answered. Accepts NULL. */
 void http_destroy(struct http *http);
 
 /*
  * http_run() does what can be done without waiting. It is due when http_fd() becomes readable,
- * behind http_answer(), and after http_timeout_ms() (-1: no limit).
+ * behind http_answer(), and at http_next_turn() (CLOCK_MONOTONIC; UINT64_MAX: never as things are).
  */
 void http_run(struct http *http);
 int http_fd(const struct http *http);
-int http_timeout_ms(const struct http *http);
+uint64_t http_next_turn(const struct http *http);
 
 /*
  * Accepts what waits on a listening socket, a bounded number at a time. Returns 0, or the negative

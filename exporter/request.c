@@ -31,12 +31,13 @@ static const struct {
 static bool scrape_is_valid(const struct request *request, uint64_t allowed)
 {
 	return request->format < N_EXPOSITION_FORMATS && !(request->collectors & ~allowed) &&
-	       request->web.has >> N_PROCESS_VALUES == 0;
+	       request->web.usage.has >> N_PROCESS_VALUES == 0 &&
+	       request->web.last_reload < N_WEB_RELOADS;
 }
 
 static bool scrape_is_unused(const struct request *request)
 {
-	static const struct process_usage none;
+	static const struct web_state none;
 
 	return request->format == 0 && request->collectors == 0 &&
 	       memcmp(&request->web, &none, sizeof(none)) == 0;

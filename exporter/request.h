@@ -9,7 +9,7 @@
 
 #include "../collectors/flow.h"
 #include "../collectors/talkers.h"
-#include "process.h"
+#include "web_state.h"
 
 enum request_kind {
 	REQUEST_METRICS,   /* answered with an exposition */
@@ -35,7 +35,7 @@ struct request {
 	uint32_t flags;		      /* enum request_flag */
 	uint64_t collectors;	      /* mask; a subset of those that are on; REQUEST_METRICS */
 	uint64_t deadline_ns;	      /* CLOCK_MONOTONIC; all but REQUEST_QUIT */
-	struct process_usage web;     /* added to the collector's own; REQUEST_METRICS */
+	struct web_state web;	      /* REQUEST_METRICS */
 	struct talkers_query talkers; /* REQUEST_TALKERS */
 	uint32_t tracked[N_FLOW_FAMILIES]; /* enum tracking of clients' connections; as the deadline
 					    */

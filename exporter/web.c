@@ -8,16 +8,12 @@
 #include "web.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 
-#include "channel.h"
+#include "collector_process.h"
 #include "dispatch.h"
 #include "http.h"
 #include "listeners.h"
@@ -25,58 +21,34 @@
 #include "notify.h"
 #include "sandbox.h"
 #include "util.h"
+#include "web_state.h"
 
 #define FILES_WANTED (HTTP_CONNECTIONS_MAX + 512)
 
 struct web {
-	int channel;
-	pid_t collector;
+	struct collector_process collector;
 	int epoll;
 	int signals;
 	struct listeners listeners;
 	struct http *http;
 	struct dispatch dispatch;
+	struct web_state state;
 	struct notify notify;
 	uint64_t stop_at_ns;   /* 0: not asked to end */
 	uint64_t accept_at_ns; /* when to accept again after it failed; 0: it did not */
-	bool reaped;	       /* nobody waits for the collector process any more */
 	bool failed;
 	bool done;
 };
 
-/* Waits for the collector process to end, but not for ever. False when it has not. */
-static bool reap_collector(const struct web *web, int *ret_status)
-{
-	const uint64_t give_up_ns = clock_monotonic_ns() + WEB_REAP_S * NSEC_PER_SEC;
-
-	while (waitpid(web->collector, ret_status, WNOHANG) != web->collector) {
-		if (clock_monotonic_ns() >= give_up_ns)
-			return false;
-		(void)poll(NULL, 0, 1);
-	}
-	return true;
-}
-
-/* Says how the collector process ended. */
-static void report_collector(struct web *web)
-{
-	char text[64] = "it closed the channel and goes on";
-	int status;
-
-	web->failed = web->done = web->reaped = true;
-	if (reap_collector(web, &status)) {
-		if (WIFSIGNALED(status))
-			(void)snprintf(text, sizeof(text), "signal %d (%s)", WTERMSIG(status),
-				       strsignal(WTERMSIG(status)));
-		else
-			(void)snprintf(text, sizeof(text), "exit code %d", WEXITSTATUS(status));
-	}
-	log_error("Collector process ended, ending the web process", "how", text);
-}
-
 static void fail(struct web *web, const char *what, int error)
 {
 	log_error(what, "err", errno_text(error));
+	web->failed = web->done = true;
+}
+
+static void on_collector_end(struct web *web)
+{
+	collector_process_report(&web->collector);
 	web->failed = web->done = true;
 }
 
@@ -85,7 +57,7 @@ static void on_channel(struct web *web)
 	int r = dispatch_receive(&web->dispatch);
 
 	if (r == -EPIPE)
-		report_collector(web);
+		on_collector_end(web);
 	else if (r < 0)
 		fail(web, "Bad answer from the collector process", r);
 }
@@ -140,7 +112,7 @@ static void resume_accepting(struct web *web, uint64_t now_ns)
 
 static void handle(struct web *web, int fd)
 {
-	if (fd == web->channel)
+	if (fd == web->collector.channel)
 		on_channel(web);
 	else if (fd == web->signals)
 		on_signal(web);
@@ -175,9 +147,9 @@ static bool is_over(const struct web *web)
 static int wait_ms(const struct web *web)
 {
 	const uint64_t now = clock_monotonic_ns();
-	int timeout = earlier_ms(http_timeout_ms(web->http), dispatch_next_turn(&web->dispatch),
-				 now);
+	int timeout = earlier_ms(-1, dispatch_next_turn(&web->dispatch), now);
 
+	timeout = earlier_ms(timeout, http_next_turn(web->http), now);
 	timeout = earlier_ms(timeout, notify_next_turn(&web->notify), now);
 	if (web->accept_at_ns)
 		timeout = earlier_ms(timeout, web->accept_at_ns, now);
@@ -257,24 +229,6 @@ static int open_signals(struct web *web)
 	return web->signals < 0 ? -errno : 0;
 }
 
-/* Waits for the empty answer with which the collector process says that it is set up. */
-static int await_collector(struct web *web)
-{
-	struct epoll_event event;
-	struct answer hello;
-	int r;
-
-	answer_init(&hello);
-	do {
-		(void)epoll_wait(web->epoll, &event, 1, -1);
-		r = channel_receive_answer(web->channel, &hello);
-	} while (r == 0);
-	answer_finish(&hello);
-	if (r == -EPIPE)
-		report_collector(web);
-	return r == 1 ? 0 : r;
-}
-
 static int watch_all(struct web *web)
 {
 	int r = watch(web, web->signals);
@@ -295,14 +249,17 @@ static int set_up(struct web *web, const struct options *options)
 	if (r == 0)
 		r = (web->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 ? -errno : 0;
 	if (r == 0)
-		r = watch(web, web->channel);
+		r = watch(web, web->collector.channel);
 	if (r == 0)
-		r = await_collector(web);
+		r = collector_process_await(&web->collector, web->epoll);
+	if (r == -EPIPE)
+		on_collector_end(web);
 	if (r == 0)
 		r = open_listeners(web, &options->listen);
 	if (r < 0)
 		return r;
-	r = http_create(options->telemetry_path, dispatch_ask, &web->dispatch, &web->http);
+	r = http_create(options->telemetry_path, web->state.limit_hits, dispatch_ask,
+			&web->dispatch, &web->http);
 	return r < 0 ? r : watch_all(web);
 }
 
@@ -321,22 +278,6 @@ static int confine(struct web *web)
 	return r;
 }
 
-/*
- * An idle collector process ends at once and is waited for. One that still walks for nobody is not:
- * it is told by the kernel when this process ends (service_run()). If it is gone, so is the
- * message.
- */
-static void end_collector(struct web *web)
-{
-	const struct request quit = { .magic = REQUEST_MAGIC, .kind = REQUEST_QUIT };
-	int status;
-
-	(void)channel_send_request(web->channel, &quit);
-	(void)close(web->channel);
-	if (!web->dispatch.collecting && !web->reaped)
-		(void)reap_collector(web, &status);
-}
-
 static void tear_down(struct web *web)
 {
 	listeners_close(&web->listeners);
@@ -344,7 +285,7 @@ static void tear_down(struct web *web)
 	if (web->http)
 		http_run(web->http);
 	http_destroy(web->http);
-	end_collector(web);
+	collector_process_end(&web->collector, !web->dispatch.collecting);
 	dispatch_finish(&web->dispatch);
 	fd_cleanup(&web->signals);
 	fd_cleanup(&web->epoll);
@@ -376,11 +317,13 @@ static void open_notify(struct web *web)
 int web_run(const struct options *options, const struct listeners *passed, int channel,
 	    pid_t collector, uint64_t enabled)
 {
-	struct web web = { .channel = channel, .collector = collector, .epoll = -1, .signals = -1 };
+	struct web web = { .collector = { .channel = channel, .pid = collector },
+			   .epoll = -1,
+			   .signals = -1 };
 	int r;
 
 	web.listeners = *passed;
-	dispatch_init(&web.dispatch, channel);
+	dispatch_init(&web.dispatch, channel, &web.state);
 	web.dispatch.telemetry_path = options->telemetry_path;
 	web.dispatch.enabled = enabled;
 	web.dispatch.max_requests = options->max_requests;

@@ -16,8 +16,6 @@
 #define WEB_GRACE_S 15
 /* How long connections are given then to bring the request that may be on its way. */
 #define WEB_SETTLE_MS 100
-/* How long the collector process may take to end once it has been told. */
-#define WEB_REAP_S 3
 
 /*
  * Opens the listening sockets, unless some were passed, drops rights and serves until SIGTERM or

@@ -53,8 +53,9 @@ class Clients(TestCase):
                    f"the web process has {self.before} descriptors again")
 
     def clients(self, number):
-        for _ in range(number):
-            sock = self.it.connect()
+        """From so many addresses that none has too many of them."""
+        for client in range(number):
+            sock = self.it.connect(source=f"127.1.{client // 50}.1")
             self.addCleanup(sock.close)
             yield sock
 

@@ -129,8 +129,8 @@ class Reply:
 class Wire:
     """One connection on which bytes go out and answers come in."""
 
-    def __init__(self, exporter, timeout=10):
-        self.socket = exporter.connect(timeout)
+    def __init__(self, exporter, timeout=10, source=None):
+        self.socket = exporter.connect(timeout, source)
         self.buffer = b""
 
     def __enter__(self):

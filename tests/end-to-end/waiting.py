@@ -17,7 +17,7 @@ class Waiting(TestCase):
         return it, it.pids()[1]
 
     def wires(self, it, n):
-        return [self.enter(Wire(it)) for _ in range(n)]
+        return [self.enter(Wire(it, source=f"127.0.1.{1 + number // 50}")) for number in range(n)]
 
     def healthy(self, it):
         """Everything that was sent before has been looked at when this is answered."""

@@ -215,7 +215,7 @@ class Queries(Shared):
                          {"conntrack_entries", "conntrack_entries_limit", "conntrack_buckets",
                           "conntrack_expectations_limit", "conntrack_entry_size_bytes",
                           "conntrack_scrape_collector_success", "conntrack_scrape_collector_duration_seconds",
-                          "conntrack_exporter_build_info"})
+                          "conntrack_exporter_build_info", "conntrack_exporter_http_limit_hits_total"})
 
     def test_refused_queries(self):
         both = "Combined collect and exclude queries are not allowed.\n"

@@ -300,11 +300,16 @@ class Exporter:
         web = self.web()
         return web, children(web)[0]
 
-    def connect(self, timeout=30):
-        """A connected TCP socket."""
-        sock = self.namespace.socket(socket.AF_INET6 if ":" in self.host and self.host != "::" else socket.AF_INET)
+    def connect(self, timeout=30, source=None):
+        """A connected TCP socket, from this address if one is given."""
+        host = self.host
+        if host == "::":
+            host = "::1" if ":" in (source or "") else "127.0.0.1"
+        sock = self.namespace.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         sock.settimeout(timeout)
-        sock.connect((self.host if self.host != "::" else "127.0.0.1", self.port))
+        if source:
+            sock.bind((source, 0))
+        sock.connect((host, self.port))
         return sock
 
     def request(self, path="/metrics", method="GET", headers=None, body=None, timeout=30):
@@ -353,6 +358,11 @@ class Exporter:
         check_sanitizers(log)
         if kind is None and self.expect_exit not in (None, code):
             raise AssertionError(f"exit code {code}, not {self.expect_exit}; log:\n{log}")
+
+
+def has_landlock():
+    """Whether this kernel has it switched on: it tells its version."""
+    return _libc.syscall(444, None, ctypes.c_size_t(0), 1) > 0
 
 
 def children(pid):

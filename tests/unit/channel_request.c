@@ -17,7 +17,8 @@ static void requests_that_are_right(_unused_ void **state)
 	r.format = EXPOSITION_TEXT;
 	r.flags = 0;
 	r.collectors = ALLOWED;
-	r.web.has = 0;
+	r.web.usage.has = 0;
+	r.web.last_reload = WEB_RELOAD_NONE;
 	assert_int_equal(request_check(&r, sizeof(r), ALLOWED), 0);
 	r.collectors = 0;
 	r.deadline_ns = 0;
@@ -84,6 +85,9 @@ static void requests_with_the_next_number(_unused_ void **state)
 	check_refused(&r);
 	r = good;
 	r.tracked[FLOW_IPV6] = N_TRACKINGS;
+	check_refused(&r);
+	r = good;
+	r.web.last_reload = N_WEB_RELOADS;
 	check_refused(&r);
 	r = good_of(REQUEST_TALKERS);
 	r.talkers.limit = 8;
@@ -153,7 +157,7 @@ static void requests_with_a_wrong_bit(_unused_ void **state)
 		assert_int_equal(request_check(&r, sizeof(r), ALLOWED),
 				 ALLOWED >> bit & 1 ? 0 : -EINVAL);
 		r = good;
-		r.web.has = 1ULL << bit;
+		r.web.usage.has = 1ULL << bit;
 		assert_int_equal(request_check(&r, sizeof(r), ALLOWED),
 				 bit < N_PROCESS_VALUES ? 0 : -EINVAL);
 	}

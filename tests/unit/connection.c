@@ -1,196 +1,238 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "unit.h"
+#include "told_connections.h"
 
-#include <sys/socket.h>
-
-#include "../../exporter/connection.h"
-
-enum { N_CLIENTS = 4 };
-
-struct server {
-	struct connections all;
-	struct connection connections[N_CLIENTS];
-	int clients[N_CLIENTS];
-	int ends[N_CLIENTS];
-};
-
-static int setup(void **state)
+static void check_evicts(struct server *s, int i)
 {
-	struct server *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return -1;
-	connections_init(&s->all);
-	for (int i = 0; i < N_CLIENTS; i++) {
-		int fds[2];
-
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-			return -1;
-		s->ends[i] = fds[0];
-		s->clients[i] = fds[1];
-		connection_add(&s->all, &s->connections[i], fds[0]);
-	}
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct server *s = *state;
-
-	for (int i = 0; i < N_CLIENTS; i++) {
-		(void)close(s->ends[i]);
-		(void)close(s->clients[i]);
-	}
-	free(s);
-	return 0;
-}
-
-/* The client sees the end of its connection. */
-static bool is_shut_down(const struct server *s, int i)
-{
-	char byte;
-	ssize_t n = recv(s->clients[i], &byte, 1, MSG_DONTWAIT);
-
-	assert_true(n == 0 || (n < 0 && errno == EAGAIN));
-	assert_true(s->connections[i].evicted == (n == 0));
-	return n == 0;
-}
-
-/* Evicts, and makes sure that it was this one and no other. */
-static void check_evicts(struct server *s, int expected)
-{
-	bool before[N_CLIENTS];
-	const size_t n = s->all.n;
-
-	for (int i = 0; i < N_CLIENTS; i++)
-		before[i] = is_shut_down(s, i);
+	expect_shut(s, i, HTTP_LIMIT_CONNECTIONS);
 	assert_true(connections_evict(&s->all));
-	assert_int_equal(s->all.n, n - 1);
-	for (int i = 0; i < N_CLIENTS; i++)
-		assert_true(is_shut_down(s, i) == (before[i] || i == expected));
+	check(s);
 }
 
 static void the_oldest_goes_first(void **state)
 {
 	struct server *s = *state;
 
-	assert_int_equal(s->all.n, N_CLIENTS);
-	for (int i = 0; i < N_CLIENTS; i++)
+	for (int i = 0; i < 4; i++)
+		add(s, i, 0);
+	for (int i = 0; i < 4; i++)
 		check_evicts(s, i);
 	assert_false(connections_evict(&s->all));
-	assert_int_equal(s->all.n, 0);
+	check(s);
 }
 
-static void an_answer_makes_young_again(void **state)
+static void who_was_never_served_goes_before_who_was(void **state)
 {
 	struct server *s = *state;
 
-	connection_busy(&s->connections[0]);
-	connection_idle(&s->all, &s->connections[0]);
-	/* It need not have been busy, nor in the middle. */
-	connection_idle(&s->all, &s->connections[2]);
-	connection_idle(&s->all, &s->connections[2]);
-	assert_int_equal(s->all.n, N_CLIENTS);
-	check_evicts(s, 1);
+	for (int i = 0; i < 5; i++)
+		add(s, i, 0);
+	be_served(s, 0);
+	be_served(s, 1);
+	enter(s, 2, CONNECTION_ANSWERING); /* a refusal makes young, not trusted */
+	enter(s, 2, CONNECTION_IDLE);
+	be_served(s, 0);
 	check_evicts(s, 3);
+	check_evicts(s, 4);
+	check_evicts(s, 2);
+	check_evicts(s, 1);
 	check_evicts(s, 0);
+}
+
+/* Who holds three places of four by requests does not keep a fifth one out. */
+static void newcomers_have_a_part(void **state)
+{
+	struct server *s = *state;
+
+	for (int i = 0; i < 8; i++) {
+		add(s, i, 0);
+		be_served(s, i);
+	}
+	check_evicts(s, 0);
+	add(s, 8, 0);
+	check_evicts(s, 1);
+	add(s, 9, 0);
+	check_evicts(s, 8);
+	enter(s, 9, CONNECTION_WAITING);
 	check_evicts(s, 2);
 }
 
-static void a_scrape_that_waits_is_never_evicted(void **state)
+static void an_answer_makes_young_and_a_beginning_does_not(void **state)
 {
 	struct server *s = *state;
 
-	connection_busy(&s->connections[0]);
-	connection_busy(&s->connections[0]);
-	connection_busy(&s->connections[2]);
-	assert_int_equal(s->all.n, N_CLIENTS);
+	for (int i = 0; i < 3; i++) {
+		add(s, i, 0);
+		be_served(s, i);
+	}
+	enter(s, 1, CONNECTION_READING);
+	enter(s, 0, CONNECTION_READING);
+	enter(s, 0, CONNECTION_ANSWERING);
 	check_evicts(s, 1);
-	check_evicts(s, 3);
+	check_evicts(s, 2);
+	check_evicts(s, 0);
+}
+
+static void who_waits_is_never_closed(void **state)
+{
+	struct server *s = *state;
+
+	for (int i = 0; i < 3; i++)
+		add(s, i, 0);
+	enter(s, 0, CONNECTION_WAITING);
+	enter(s, 0, CONNECTION_WAITING);
+	enter(s, 2, CONNECTION_WAITING);
+	check_evicts(s, 1);
 	assert_false(connections_evict(&s->all));
-	assert_false(is_shut_down(s, 0) || is_shut_down(s, 2));
-	assert_int_equal(s->all.n, 2);
-	connection_idle(&s->all, &s->connections[2]);
-	connection_idle(&s->all, &s->connections[0]);
+	connections_expire(&s->all, s->now + 100000 * SECOND);
+	check(s);
+	enter(s, 2, CONNECTION_ANSWERING);
+	enter(s, 0, CONNECTION_ANSWERING);
 	check_evicts(s, 2);
 	check_evicts(s, 0);
 }
 
-static void the_evicted_do_not_come_back(void **state)
+static void the_closed_do_not_come_back(void **state)
 {
 	struct server *s = *state;
 
+	add(s, 0, 5);
+	add(s, 1, 5);
 	check_evicts(s, 0);
 	/* Its last answer may still be under way. */
-	connection_busy(&s->connections[0]);
-	connection_idle(&s->all, &s->connections[0]);
-	assert_int_equal(s->all.n, 3);
+	be_served(s, 0);
+	check(s);
 	check_evicts(s, 1);
-	check_evicts(s, 2);
-	check_evicts(s, 3);
 	assert_false(connections_evict(&s->all));
-	assert_int_equal(s->all.n, 0);
+	leave(s, 0);
+	leave(s, 1);
+	check(s);
 }
 
-static void the_end_of_an_evicted_one_is_not_counted_twice(void **state)
+static void each_phase_has_its_time(void **state)
+{
+	static const struct {
+		enum connection_phase phase;
+		enum http_limit hit;
+		uint64_t seconds;
+	} rows[] = {
+		{ CONNECTION_READING, HTTP_LIMIT_REQUEST_TIME, 10 },
+		{ CONNECTION_ANSWERING, HTTP_LIMIT_REQUEST_TIME, 10 },
+		{ CONNECTION_IDLE, HTTP_LIMIT_IDLE_TIME, 150 },
+	};
+	struct server *s = *state;
+
+	assert_true(connections_next_expiry(&s->all) == UINT64_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const uint64_t end = s->now + rows[i].seconds * SECOND;
+
+		add(s, (int)i, 0);
+		enter(s, (int)i, rows[i].phase);
+		assert_true(connections_next_expiry(&s->all) == end);
+		connections_expire(&s->all, end - 1);
+		check(s);
+		expect_shut(s, (int)i, rows[i].hit);
+		connections_expire(&s->all, end);
+		check(s);
+		assert_true(connections_next_expiry(&s->all) == UINT64_MAX);
+	}
+	add(s, 10, 0);
+	enter(s, 10, CONNECTION_WAITING);
+	assert_true(connections_next_expiry(&s->all) == UINT64_MAX);
+}
+
+/* A request line now and then prolongs nothing: the time of a phase counts from its beginning. */
+static void bytes_prolong_nothing(void **state)
+{
+	struct server *s = *state;
+	const uint64_t begun = s->now;
+
+	add(s, 0, 0);
+	s->now += 9 * SECOND;
+	enter(s, 0, CONNECTION_READING);
+	assert_true(connections_next_expiry(&s->all) == begun + 10 * SECOND);
+	be_served(s, 0);
+	assert_true(connections_next_expiry(&s->all) == s->now + 150 * SECOND);
+	s->now += 100 * SECOND;
+	enter(s, 0, CONNECTION_READING);
+	assert_true(connections_next_expiry(&s->all) == s->now + 10 * SECOND);
+	check(s);
+}
+
+static void an_address_makes_room_for_itself(void **state)
+{
+	enum { MAX = HTTP_CONNECTIONS_PER_ADDRESS_MAX };
+	struct server *s = *state;
+
+	for (int i = 0; i < MAX; i++) {
+		assert_true(connections_admit(&s->all, 7));
+		add(s, i, 7);
+	}
+	add(s, MAX, 8);
+	assert_true(connections_admit(&s->all, 8));
+	be_served(s, 0);
+	check(s);
+	expect_shut(s, 1, HTTP_LIMIT_CONNECTIONS_PER_ADDRESS);
+	assert_true(connections_admit(&s->all, 7));
+	check(s);
+	add(s, MAX + 1, 7);
+	for (int i = 0; i <= MAX + 1; i++)
+		enter(s, i, CONNECTION_WAITING);
+	s->expected[HTTP_LIMIT_CONNECTIONS_PER_ADDRESS]++;
+	assert_false(connections_admit(&s->all, 7));
+	assert_true(connections_admit(&s->all, 8));
+	check(s);
+}
+
+static void who_has_no_address_has_all_the_room(void **state)
 {
 	struct server *s = *state;
 
-	check_evicts(s, 0);
-	check_evicts(s, 1);
-	connection_remove(&s->all, &s->connections[0]);
-	connection_remove(&s->all, &s->connections[1]);
-	assert_int_equal(s->all.n, 2);
-	check_evicts(s, 2);
-	check_evicts(s, 3);
+	for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
+		assert_true(connections_admit(&s->all, 0));
+		add(s, i, 0);
+	}
+	check(s);
+	expect_shut(s, 0, HTTP_LIMIT_CONNECTIONS);
+	assert_true(connections_admit(&s->all, 0));
+	for (int i = 0; i < HTTP_CONNECTIONS_MAX; i++)
+		enter(s, i, CONNECTION_WAITING);
+	check(s);
+	assert_true(connections_admit(&s->all, 0));
+	add(s, HTTP_CONNECTIONS_MAX, 0);
+	enter(s, HTTP_CONNECTIONS_MAX, CONNECTION_WAITING);
+	s->expected[HTTP_LIMIT_CONNECTIONS]++;
+	assert_false(connections_admit(&s->all, 0));
+	check(s);
 }
 
-static void the_removed_are_gone(void **state)
+/* Without anybody's having made room. */
+static void a_client_without_a_place_is_closed(void **state)
 {
 	struct server *s = *state;
 
-	connection_remove(&s->all, &s->connections[0]);
-	connection_busy(&s->connections[1]);
-	connection_remove(&s->all, &s->connections[1]);
-	assert_int_equal(s->all.n, 2);
-	check_evicts(s, 2);
-	connection_add(&s->all, &s->connections[0], s->ends[0]);
-	assert_int_equal(s->all.n, 2);
-	check_evicts(s, 3);
-	check_evicts(s, 0);
-	assert_false(connections_evict(&s->all));
+	for (int i = 0; i <= HTTP_CONNECTIONS_MAX; i++)
+		add(s, i, 1000 + (uint64_t)i);
+	expect_shut(s, HTTP_CONNECTIONS_MAX, HTTP_LIMIT_CONNECTIONS);
+	check(s);
+	leave(s, HTTP_CONNECTIONS_MAX);
+	check(s);
 }
-
-static void room_is_made_by_the_oldest(void **state)
-{
-	struct server *s = *state;
-
-	assert_true(connections_make_room(&s->all, N_CLIENTS + 1));
-	assert_int_equal(s->all.n, N_CLIENTS);
-	connection_busy(&s->connections[1]);
-	assert_true(connections_make_room(&s->all, N_CLIENTS - 1));
-	assert_int_equal(s->all.n, N_CLIENTS - 2);
-	assert_true(is_shut_down(s, 0) && is_shut_down(s, 2));
-	assert_false(is_shut_down(s, 1) || is_shut_down(s, 3));
-	connection_busy(&s->connections[3]);
-	assert_false(connections_make_room(&s->all, 2));
-	assert_int_equal(s->all.n, 2);
-}
-
-#define server_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		server_test(the_oldest_goes_first),
-		server_test(an_answer_makes_young_again),
-		server_test(a_scrape_that_waits_is_never_evicted),
-		server_test(the_evicted_do_not_come_back),
-		server_test(the_end_of_an_evicted_one_is_not_counted_twice),
-		server_test(the_removed_are_gone),
-		server_test(room_is_made_by_the_oldest),
+		server_test(who_was_never_served_goes_before_who_was),
+		server_test(newcomers_have_a_part),
+		server_test(an_answer_makes_young_and_a_beginning_does_not),
+		server_test(who_waits_is_never_closed),
+		server_test(the_closed_do_not_come_back),
+		server_test(each_phase_has_its_time),
+		server_test(bytes_prolong_nothing),
+		server_test(an_address_makes_room_for_itself),
+		server_test(who_has_no_address_has_all_the_room),
+		server_test(a_client_without_a_place_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

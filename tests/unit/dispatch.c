@@ -5,7 +5,7 @@
 static void each_kind_sends_what_it_uses(void **state)
 {
 	static const struct talkers_query no_query;
-	static const struct process_usage no_usage;
+	static const struct web_state no_state;
 	struct http_waiter waiters[4];
 	struct dispatch *d = *state;
 
@@ -19,7 +19,7 @@ static void each_kind_sends_what_it_uses(void **state)
 		assert_int_equal(fake.sent.kind, kind);
 		assert_int_equal(fake.sent.flags, scrape ? REQUEST_EXPORTER_METRICS : 0);
 		assert_int_equal(fake.sent.collectors, scrape ? 5 : 0);
-		assert_true(scrape == (memcmp(&fake.sent.web, &no_usage, sizeof(no_usage)) != 0));
+		assert_true(scrape == (memcmp(&fake.sent.web, &no_state, sizeof(no_state)) != 0));
 		assert_memory_equal(&fake.sent.talkers,
 				    kind == REQUEST_TALKERS ? &fake.talkers : &no_query,
 				    sizeof(no_query));

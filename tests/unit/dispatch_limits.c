@@ -98,6 +98,7 @@ static void reports_leave_places_to_scrapes(void **state)
 	check_replies(
 		"failure 503 Limit of concurrent requests reached (5), try again later.\n"
 		"answer 0 plain\n");
+	assert_int_equal(fake.web.limit_hits[HTTP_LIMIT_REQUESTS], 2);
 	d->max_requests = 0;
 	ask(d, &waiters[5], REQUEST_DIAGNOSIS, NULL);
 	check_replies("");

@@ -12,7 +12,9 @@ static const struct request good = {
 	.flags = REQUEST_EXPORTER_METRICS,
 	.collectors = 0x4,
 	.deadline_ns = 12345678901234,
-	.web = { .has = (1U << N_PROCESS_VALUES) - 1, .value = { 1, 2, 3, 4, 5, 6, 7 } },
+	.web = { .usage = { .has = (1U << N_PROCESS_VALUES) - 1, .value = { 1, 2, 3, 4, 5, 6, 7 } },
+		 .limit_hits = { [HTTP_LIMIT_LOGIN] = UINT64_MAX },
+		 .last_reload = WEB_RELOAD_SUCCESSFUL },
 	.tracked = { TRACKING_ACTIVE, TRACKING_INACTIVE },
 };
 

@@ -99,7 +99,7 @@ int dispatch_setup(void **state)
 	*fake_replies = '\0';
 	if (!d)
 		return -1;
-	dispatch_init(d, -1);
+	dispatch_init(d, -1, &fake.web);
 	d->telemetry_path = "/m";
 	d->enabled = 5;
 	d->exporter_metrics = true;
