@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "negotiation.h"
+#include "places.h"
 #include "reply.h"
 #include "util.h"
 
@@ -114,14 +115,23 @@ static int make_key(const struct dispatch *dispatch, const struct http_question 
 	}
 }
 
-/*
- * How many may wait where one of this kind begins to; 0: no limit. A report is cheap to ask for and
- * may wait for seconds, so reports leave half of the places to scrapes.
- */
-static uint64_t limit_of(const struct dispatch *dispatch, enum request_kind kind)
+/* Where all places are taken, one of those who wait is refused, or the one who wants to. */
+static bool find_place(struct dispatch *dispatch, struct http_waiter *waiter)
 {
-	return kind == REQUEST_METRICS ? dispatch->max_requests
-				       : dispatch->max_requests - dispatch->max_requests / 2;
+	const uint64_t most = dispatch->max_requests, client = waiter->waiter.client,
+		       limit = places_limit(&dispatch->flights, waiter->kind, most);
+	struct waiter *refused;
+	char sentence[QUERY_ERROR_MAX];
+
+	if (!limit)
+		return true;
+	refused = places_take(&dispatch->flights, waiter->kind, client, most);
+	dispatch->web->limit_hits[HTTP_LIMIT_REQUESTS]++;
+	(void)snprintf(sentence, sizeof(sentence),
+		       "Limit of concurrent requests reached (%llu), try again later.",
+		       (unsigned long long)limit);
+	answer_failure(dispatch, refused ? whole(refused) : waiter, 503, sentence);
+	return refused != NULL;
 }
 
 /* Joins or makes the flight, and starts it if nothing else runs. */
@@ -144,7 +154,7 @@ static int begin_to_wait(struct dispatch *dispatch, const struct flight_key *key
 void dispatch_ask(void *ctx, struct http_waiter *waiter, const struct http_question *question)
 {
 	struct dispatch *dispatch = ctx;
-	const uint64_t now = clock_monotonic_ns(), limit = limit_of(dispatch, question->kind);
+	const uint64_t now = clock_monotonic_ns();
 	char error[QUERY_ERROR_MAX];
 	struct flight_key key;
 
@@ -159,15 +169,9 @@ void dispatch_ask(void *ctx, struct http_waiter *waiter, const struct http_quest
 		answer_failure(dispatch, waiter, 503, ENDING);
 		return;
 	}
-	if (limit && dispatch->flights.n_waiters >= limit) {
-		dispatch->web->limit_hits[HTTP_LIMIT_REQUESTS]++;
-		(void)snprintf(error, sizeof(error),
-			       "Limit of concurrent requests reached (%llu), try again later.",
-			       (unsigned long long)limit);
-		answer_failure(dispatch, waiter, 503, error);
-		return;
-	}
-	if (begin_to_wait(dispatch, &key, now, question->timeout, &waiter->waiter) < 0)
+	waiter->waiter.client = question->client;
+	if (find_place(dispatch, waiter) &&
+	    begin_to_wait(dispatch, &key, now, question->timeout, &waiter->waiter) < 0)
 		answer_failure(dispatch, waiter, 500, "Out of memory");
 }
 

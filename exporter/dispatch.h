@@ -43,7 +43,7 @@ struct dispatch {
 	int channel;
 	const char *telemetry_path;
 	uint64_t enabled;      /* mask of collectors that are on */
-	uint64_t max_requests; /* that may wait, half of them for reports; 0: no limit */
+	uint64_t max_requests; /* that may wait: places.h; 0: no limit */
 	struct web_state *web; /* where hits of max_requests are counted, too */
 	bool exporter_metrics; /* add process_* and build_info */
 	bool collecting;       /* a request is on its way and has no answer yet */

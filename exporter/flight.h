@@ -26,6 +26,7 @@ struct flight_key {
 /* One request that waits. The caller owns the memory until the waiter is handed back. */
 struct waiter {
 	struct waiter *next;
+	uint64_t client;      /* what those of one address have in common */
 	uint64_t give_up_ns;  /* CLOCK_MONOTONIC: when not to wait any longer */
 	uint64_t deadline_ns; /* of its request; set by flights_join() */
 };

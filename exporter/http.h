@@ -37,7 +37,8 @@ struct http_question {
 	const char *accept_encoding;
 	const char *timeout;
 	struct query query;
-	int fd; /* of the connection; -1: not known */
+	uint64_t client; /* client_key() of its address */
+	int fd;		 /* of the connection; -1: not known */
 };
 
 /* Must call http_answer() for the waiter, now or later. */

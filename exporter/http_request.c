@@ -153,6 +153,7 @@ static enum MHD_Result ask(struct http_request *request, enum request_kind kind)
 		.accept = header(request->mhd, MHD_HTTP_HEADER_ACCEPT),
 		.accept_encoding = header(request->mhd, MHD_HTTP_HEADER_ACCEPT_ENCODING),
 		.timeout = header(request->mhd, "X-Prometheus-Scrape-Timeout-Seconds"),
+		.client = request->connection->connection.key,
 		.fd = request->connection->connection.fd,
 	};
 

@@ -209,6 +209,21 @@ class Requests(Limited):
         self.assertEqual([wire.reply().status for wire in waiting], [200] * 2)
         self.check_hits(requests=3)
 
+    def waiting(self, address):
+        """Who has asked and waits."""
+        wire = self.from_address(address).get("/metrics")
+        self.assertEqual(self.it.request("/-/healthy").status, 200)
+        return wire
+
+    def test_one_address_leaves_places_to_others(self):
+        with stopped(self.it.pids()[1]):
+            first, second, other = (self.waiting(f"127.0.0.{number}") for number in (2, 2, 3))
+            self.assertEqual(second.reply().status, 503)
+            self.assertEqual(self.from_address("127.0.0.3").ask("/metrics").status, 503)
+            self.assertEqual(self.from_address("127.0.0.4").ask("/metrics").status, 503)
+        self.assertEqual([wire.reply().status for wire in (first, other)], [200] * 2)
+        self.check_hits(requests=3)
+
 
 if __name__ == "__main__":
     testlib.main()

@@ -127,8 +127,8 @@ class Waiting(TestCase):
             self.healthy(it)
             self.assertTrue(all(wire.silent(0) for wire in waiting))
             for _ in range(2):
-                answer = it.request("/metrics")
-                self.assertEqual((answer.status, answer.headers["Content-Type"], answer.text),
+                answer = self.enter(Wire(it, source="127.0.1.1")).ask("/metrics")
+                self.assertEqual((answer.status, answer.headers["content-type"], answer.text),
                                  (503, "text/plain; charset=utf-8",
                                   f"Limit of concurrent requests reached ({limit}), try again later.\n"))
         self.assertEqual({wire.reply().status for wire in waiting}, {200})

@@ -106,6 +106,86 @@ static void reports_leave_places_to_scrapes(void **state)
 	dispatch_clear(d);
 }
 
+static void ask_as(struct dispatch *d, uint64_t client, struct http_waiter *waiter,
+		   enum request_kind kind)
+{
+	fake.client = client;
+	ask(d, waiter, kind, NULL);
+}
+
+#define LIMIT_REACHED(n) \
+	"failure 503 Limit of concurrent requests reached (" #n "), try again later.\n"
+
+/* Whoever takes all places gets one after the other taken back, until it has no more than others.
+ */
+static void one_address_leaves_places_to_others(void **state)
+{
+	struct dispatch *d = *state;
+	struct http_waiter greedy[4], other[3], third;
+
+	d->max_requests = 4;
+	for (int i = 0; i < 4; i++)
+		ask_as(d, 1, &greedy[i], i ? REQUEST_METRICS : REQUEST_VERDICT);
+	check_replies("");
+	/* The newest, which waits for the flight that is the last to begin. */
+	ask_as(d, 2, &other[0], REQUEST_METRICS);
+	check_replies(LIMIT_REACHED(4) "answer 0 plain\n");
+	assert_ptr_equal(d->flights.first->next->waiters, &other[0].waiter);
+	assert_ptr_equal(other[0].waiter.next, &greedy[2].waiter);
+	ask_as(d, 1, &greedy[3], REQUEST_METRICS);
+	check_replies(LIMIT_REACHED(4) "answer 0 plain\n");
+	assert_int_equal(d->flights.n_waiters, 4);
+	ask_as(d, 2, &other[1], REQUEST_METRICS);
+	check_replies(LIMIT_REACHED(4) "answer 0 plain\n");
+	/* Both have as many now: who comes is refused. */
+	assert_ptr_equal(other[0].waiter.next, &greedy[1].waiter);
+	ask_as(d, 2, &other[2], REQUEST_METRICS);
+	ask_as(d, 1, &greedy[3], REQUEST_METRICS);
+	check_replies(LIMIT_REACHED(4) "answer 0 plain\n" LIMIT_REACHED(4) "answer 0 plain\n");
+	ask_as(d, 3, &third, REQUEST_METRICS);
+	check_replies(LIMIT_REACHED(4) "answer 0 plain\n");
+	assert_int_equal(fake.web.limit_hits[HTTP_LIMIT_REQUESTS], 6);
+	assert_int_equal(d->flights.n_waiters, 4);
+	dispatch_clear(d);
+}
+
+/* A report of another address takes the place of a report where reports have all they may have. */
+static void reports_take_places_of_reports(void **state)
+{
+	struct dispatch *d = *state;
+	struct http_waiter greedy[5], other[2];
+
+	d->max_requests = 5;
+	ask_as(d, 1, &greedy[0], REQUEST_METRICS);
+	ask_as(d, 1, &greedy[1], REQUEST_VERDICT);
+	ask_as(d, 1, &greedy[2], REQUEST_DIAGNOSIS);
+	ask_as(d, 1, &greedy[3], REQUEST_TALKERS);
+	ask_as(d, 1, &greedy[4], REQUEST_METRICS);
+	check_replies("");
+	ask_as(d, 2, &other[0], REQUEST_VERDICT);
+	check_replies(LIMIT_REACHED(3) "answer 3 plain\n");
+	/* With one report more it would have as many as the other has. */
+	ask_as(d, 2, &other[1], REQUEST_DIAGNOSIS);
+	check_replies(LIMIT_REACHED(3) "answer 1 plain\n");
+	assert_int_equal(d->flights.n_waiters, 5);
+	dispatch_clear(d);
+}
+
+static void nobody_waits_for_a_flight_whose_place_was_taken(void **state)
+{
+	struct dispatch *d = *state;
+	struct http_waiter greedy[2], other;
+
+	d->max_requests = 2;
+	ask_as(d, 1, &greedy[0], REQUEST_METRICS);
+	ask_as(d, 1, &greedy[1], REQUEST_VERDICT);
+	ask_as(d, 2, &other, REQUEST_METRICS);
+	check_replies(LIMIT_REACHED(2) "answer 2 plain\n");
+	receive(d, 0);
+	check_replies("success 0 plain\nanswer 0 plain\nanswer 0 plain\n");
+	assert_null(d->flights.first);
+}
+
 static void an_answer_nobody_asked_for(void **state)
 {
 	static struct http_waiter w;
@@ -163,6 +243,9 @@ int main(void)
 		dispatch_test(nothing_is_asked_again_for_nobody),
 		dispatch_test(refusals),
 		dispatch_test(reports_leave_places_to_scrapes),
+		dispatch_test(one_address_leaves_places_to_others),
+		dispatch_test(reports_take_places_of_reports),
+		dispatch_test(nobody_waits_for_a_flight_whose_place_was_taken),
 		dispatch_test(an_answer_nobody_asked_for),
 		dispatch_test(a_collector_process_that_hangs),
 	};

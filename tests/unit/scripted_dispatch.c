@@ -120,7 +120,9 @@ int dispatch_teardown(void **state)
 void ask(struct dispatch *d, struct http_waiter *waiter, enum request_kind kind,
 	 const char *timeout)
 {
-	struct http_question question = { .kind = kind, .timeout = timeout, .fd = 9 };
+	struct http_question question = {
+		.kind = kind, .timeout = timeout, .client = fake.client, .fd = 9
+	};
 
 	memset(waiter, 0, sizeof(*waiter));
 	dispatch_ask(d, waiter, &question);

@@ -14,6 +14,7 @@ struct dispatch_script {
 	int answer_status;
 	struct talkers_query talkers; /* what every query asks for */
 	const char *query_error;      /* NULL: none */
+	uint64_t client;	      /* who asks */
 	struct web_state web;
 };
 
