@@ -14,6 +14,7 @@ enum scrape_metric {
 	SCRAPE_SUCCESS,
 	SCRAPE_BUILD_INFO,
 	SCRAPE_LIMIT_HITS,
+	SCRAPE_UNAUTHORIZED,
 	SCRAPE_LAST_RELOAD,
 	SCRAPE_CPU,
 	SCRAPE_MAX_FDS,
@@ -73,6 +74,13 @@ const struct metric_desc scrape_descs[] = {
 			"a limit.",
 		.type = METRIC_COUNTER,
 		.labels = { &label_limit },
+	},
+	[SCRAPE_UNAUTHORIZED] = {
+		.name = "conntrack_exporter_http_unauthorized",
+		.help =
+			"Requests without the login that the file of --web.config.file wants; absent "
+			"without that flag.",
+		.type = METRIC_COUNTER,
 	},
 	[SCRAPE_LAST_RELOAD] = {
 		.name = "conntrack_exporter_web_config_last_reload_successful",
@@ -215,9 +223,11 @@ static void emit_usage(struct exposition *e, const struct process_usage *usage)
 static void emit_web(struct exposition *e, const struct web_state *web)
 {
 	exposition_grid(e, &scrape_descs[SCRAPE_LIMIT_HITS], web->limit_hits);
-	if (web->last_reload != WEB_RELOAD_NONE)
-		exposition_u64(e, &scrape_descs[SCRAPE_LAST_RELOAD],
-			       web->last_reload == WEB_RELOAD_SUCCESSFUL);
+	if (web->last_reload == WEB_RELOAD_NONE)
+		return;
+	exposition_u64(e, &scrape_descs[SCRAPE_UNAUTHORIZED], web->unauthorized);
+	exposition_u64(e, &scrape_descs[SCRAPE_LAST_RELOAD],
+		       web->last_reload == WEB_RELOAD_SUCCESSFUL);
 }
 
 /* The usage is read now, behind the collectors, so that what this scrape cost is in it. */

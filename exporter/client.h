@@ -38,8 +38,9 @@ struct clients {
 
 /*
  * What connections that share a limit have in common: the IPv4 address, also where it comes in an
- * IPv6 one, or the first 64 bits of the IPv6 address. 0 for sockets without either: no limit of
- * their own.
+ * IPv6 one, or the first 64 bits of the IPv6 address. 0 for sockets without either, which are
+ * one client where turns and places are given out, and whose connections have no limit of their
+ * own.
  */
 uint64_t client_key(const struct sockaddr *address);
 

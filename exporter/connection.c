@@ -47,8 +47,7 @@ static void join_ages(struct connections *all, struct connection *c)
 	ring_join(&c->client->ages.rings[c->trusted], &c->in_client);
 }
 
-/* It is no longer counted, and nothing here leads to it. */
-static void forget(struct connections *all, struct connection *c)
+void connection_remove(struct connections *all, struct connection *c)
 {
 	if (!c->client)
 		return;
@@ -62,7 +61,7 @@ static void forget(struct connections *all, struct connection *c)
 static void shut_down(struct connections *all, struct connection *c, enum http_limit hit)
 {
 	all->hits[hit]++;
-	forget(all, c);
+	connection_remove(all, c);
 	(void)shutdown(c->fd, SHUT_RDWR);
 }
 
@@ -79,11 +78,6 @@ void connection_add(struct connections *all, struct connection *c, int fd, uint6
 	all->n++;
 	ring_join(&all->phases[c->phase], &c->in_phase);
 	join_ages(all, c);
-}
-
-void connection_remove(struct connections *all, struct connection *c)
-{
-	forget(all, c);
 }
 
 void connection_enter(struct connections *all, struct connection *c, enum connection_phase phase,

@@ -52,6 +52,7 @@ int connections_init(struct connections *all, uint64_t hits[N_HTTP_LIMITS]);
  */
 void connection_add(struct connections *all, struct connection *c, int fd, uint64_t key,
 		    uint64_t now_ns);
+/* It is no longer counted, and nothing here leads to it. */
 void connection_remove(struct connections *all, struct connection *c);
 
 /* What it does from now on; who reads already has no more time than before. */
@@ -69,8 +70,9 @@ void connection_trust(struct connection *c);
 bool connections_evict(struct connections *all);
 
 /*
- * Makes room for one more: in the client's own share by its own connections, and in the whole by
- * anybody's. False when those that are left wait, which is counted like a connection closed.
+ * Makes room for one more: in the client's own share, if it has an address, by its own connections,
+ * and in the whole by anybody's. False when those that are left wait, which is counted like a
+ * connection closed.
  */
 bool connections_admit(struct connections *all, uint64_t key);
 

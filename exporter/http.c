@@ -13,7 +13,7 @@
 #include "log.h"
 #include "util.h"
 
-/* So few that no newcomer makes room before what it sent along has been read. */
+/* Of all listeners: so few that no newcomer makes room before what it sent along has been read. */
 #define ACCEPTS_PER_TURN HTTP_NEWCOMERS(HTTP_CONNECTIONS_PER_ADDRESS_MAX)
 /* Connections that were shut down to make room count until libmicrohttpd has seen it. */
 #define CONNECTIONS_SLACK (2 * ACCEPTS_PER_TURN)
@@ -24,20 +24,44 @@ static union MHD_ConnectionInfo info(struct MHD_Connection *mhd, enum MHD_Connec
 	return *MHD_get_connection_info(mhd, type);
 }
 
-/* One that cannot be watched is closed. */
+/* With what is in force now; libmicrohttpd has a session with nothing in it. */
+static int secure(struct http *http, struct http_connection *c, struct MHD_Connection *mhd)
+{
+	if (!http->secure)
+		return 0;
+	c->tls = tls_ref(gate_tls(http->gate));
+	return tls_set_up_session(c->tls,
+				  info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION).tls_session);
+}
+
+/* One that cannot be watched or secured is closed. */
 static struct http_connection *start_connection(struct http *http, struct MHD_Connection *mhd)
 {
 	const int fd = info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD).connect_fd;
 	struct http_connection *c = calloc(1, sizeof(*c));
 
-	if (c)
+	stall_stir(&http->stall);
+	gate_refresh(http->gate, clock_monotonic_ns(), false);
+	if (c) {
+		http->n_silent++;
 		connection_add(
 			&http->connections, &c->connection, fd,
 			client_key(info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS).client_addr),
 			clock_monotonic_ns());
-	else
+	}
+	if (!c || secure(http, c, mhd) < 0)
 		(void)shutdown(fd, SHUT_RDWR);
 	return c;
+}
+
+static void end_connection(struct http *http, struct http_connection *c)
+{
+	/* Where libmicrohttpd fails to refuse a request it forgets to complete it. */
+	http_request_destroy(c->request);
+	connection_remove(&http->connections, &c->connection);
+	http->n_silent -= !c->is_known;
+	tls_unref(c->tls);
+	free(c);
 }
 
 static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
@@ -46,14 +70,10 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
 	struct http *http = ctx;
 	struct http_connection *c = *context;
 
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
 		*context = start_connection(http, mhd);
-	} else if (c) {
-		/* Where libmicrohttpd fails to refuse a request it forgets to complete it. */
-		http_request_destroy(c->request);
-		connection_remove(&http->connections, &c->connection);
-		free(c);
-	}
+	else if (c)
+		end_connection(http, c);
 }
 
 /*
@@ -79,8 +99,21 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *ctx, const char *
 		http->limit_hits[refusals[i].hit] += strstr(line, refusals[i].part) != NULL;
 }
 
+/*
+ * libmicrohttpd wants to know where certificates come from. Each session is given its own before
+ * its handshake, and then nobody is asked.
+ */
+static int find_no_certificate(void)
+{
+	return -1;
+}
+
 static struct MHD_Daemon *daemon_start(struct http *http)
 {
+	const struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)find_no_certificate },
+		{ MHD_OPTION_END, 0, NULL },
+	};
 	const struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, http },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, http },
@@ -93,23 +126,28 @@ static struct MHD_Daemon *daemon_start(struct http *http)
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
-					MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-				0, NULL, NULL, http_on_request, http, MHD_OPTION_ARRAY, options,
-				MHD_OPTION_END);
+	return MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+			MHD_USE_ERROR_LOG | (http->secure ? MHD_USE_TLS : 0),
+		0, NULL, NULL, http_on_request, http, MHD_OPTION_ARRAY, options,
+		http->secure ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls, MHD_OPTION_END);
 }
 
-int http_create(const char *telemetry_path, uint64_t limit_hits[N_HTTP_LIMITS], http_ask_fn fn,
-		void *ctx, struct http **ret)
+int http_create(const char *telemetry_path, uint64_t limit_hits[N_HTTP_LIMITS], struct gate *gate,
+		http_ask_fn fn, void *ctx, struct http **ret)
 {
 	struct http *http = calloc(1, sizeof(*http));
 	int r;
 
 	if (!http)
 		return -ENOMEM;
-	*http = (struct http){
-		.telemetry_path = telemetry_path, .limit_hits = limit_hits, .ask = fn, .ctx = ctx
-	};
+	*http = (struct http){ .telemetry_path = telemetry_path,
+			       .limit_hits = limit_hits,
+			       .gate = gate,
+			       .ask = fn,
+			       .ctx = ctx,
+			       .accepts_left = ACCEPTS_PER_TURN,
+			       .secure = gate_tls(gate) != NULL };
 	r = connections_init(&http->connections, limit_hits);
 	errno = 0;
 	if (r == 0 && !(http->daemon = daemon_start(http)))
@@ -137,20 +175,32 @@ int http_fd(const struct http *http)
 	return found ? found->epoll_fd : -1;
 }
 
-/* libmicrohttpd is set no time limits: where it names one, it is due at once. */
+/*
+ * libmicrohttpd is set no time limits: where it names one, it is due at once. But not where a
+ * client may stand still in its handshake.
+ */
 uint64_t http_next_turn(const struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG timeout;
 
-	if (MHD_get_timeout(http->daemon, &timeout) == MHD_YES)
-		return 0;
-	return connections_next_expiry(&http->connections);
+	if (MHD_get_timeout(http->daemon, &timeout) != MHD_YES)
+		return connections_next_expiry(&http->connections);
+	return http->secure && http->n_silent > 0 ? stall_next_turn(&http->stall) : 0;
 }
 
 void http_run(struct http *http)
 {
-	connections_expire(&http->connections, clock_monotonic_ns());
+	const uint64_t began_ns = clock_monotonic_ns();
+
+	connections_expire(&http->connections, began_ns);
 	(void)MHD_run(http->daemon);
+	http->accepts_left = ACCEPTS_PER_TURN;
+	stall_ran(&http->stall, began_ns, clock_monotonic_ns());
+}
+
+void http_stir(struct http *http)
+{
+	stall_stir(&http->stall);
 }
 
 /* Takes over fd. A client that left again meanwhile is no error. */
@@ -166,23 +216,30 @@ static void add_connection(struct http *http, int fd, const struct sockaddr_stor
 		return;
 	}
 	/* It closes fd itself when it fails. */
-	(void)MHD_add_connection(http->daemon, fd, from, length);
+	if (MHD_add_connection(http->daemon, fd, from, length) != MHD_YES)
+		http->limit_hits[HTTP_LIMIT_CONNECTIONS]++;
+}
+
+/* With the last descriptor just given away there may be nobody left to accept. */
+static bool made_room(struct http *http)
+{
+	return http->accepts_left < ACCEPTS_PER_TURN || connections_evict(&http->connections);
 }
 
 int http_accept(struct http *http, int listener)
 {
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (; http->accepts_left > 0; http->accepts_left--) {
 		struct sockaddr_storage address;
 		socklen_t length = sizeof(address);
 		int fd = listener_accept(listener, &address, &length);
 
 		if (fd == -EAGAIN)
 			return 0;
-		if (fd == -EINVAL)
+		/* What others have taken no connection of ours gives back. */
+		if (fd < 0 && fd != -EMFILE)
 			return fd;
-		/* With the last descriptor just given away there may be nobody left to accept. */
 		if (fd < 0)
-			return i > 0 || connections_evict(&http->connections) ? 0 : fd;
+			return made_room(http) ? 0 : fd;
 		add_connection(http, fd, &address, length);
 	}
 	return 0;

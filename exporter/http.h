@@ -15,6 +15,7 @@
 
 #include "buffer.h"
 #include "flight.h"
+#include "gate.h"
 #include "head.h"
 #include "http_limits.h"
 #include "query.h"
@@ -46,26 +47,29 @@ typedef void (*http_ask_fn)(void *ctx, struct http_waiter *waiter,
 			    const struct http_question *question);
 
 /*
- * Returns 0 or a negative errno. telemetry_path and limit_hits, in which it counts by enum
- * http_limit, must outlive it.
+ * Returns 0 or a negative errno. telemetry_path, limit_hits, in which it counts by enum http_limit,
+ * and gate, whose callback is http_admit(), must outlive it. It speaks TLS if the gate has one.
  */
-int http_create(const char *telemetry_path, uint64_t limit_hits[N_HTTP_LIMITS], http_ask_fn fn,
-		void *ctx, struct http **ret);
+int http_create(const char *telemetry_path, uint64_t limit_hits[N_HTTP_LIMITS], struct gate *gate,
+		http_ask_fn fn, void *ctx, struct http **ret);
 
-/* Ends all connections. Every question must have been answered. Accepts NULL. */
+/* Ends all connections. Every question must have been answered, and the gate stopped. Accepts NULL.
+ */
 void http_destroy(struct http *http);
 
 /*
  * http_run() does what can be done without waiting. It is due when http_fd() becomes readable,
- * behind http_answer(), and at http_next_turn() (CLOCK_MONOTONIC; UINT64_MAX: never as things are).
+ * behind http_answer() and http_admit(), and at http_next_turn() (CLOCK_MONOTONIC; UINT64_MAX:
+ * never as things are). http_stir() tells that http_fd() was readable.
  */
 void http_run(struct http *http);
+void http_stir(struct http *http);
 int http_fd(const struct http *http);
 uint64_t http_next_turn(const struct http *http);
 
 /*
- * Accepts what waits on a listening socket, a bounded number at a time. Returns 0, or the negative
- * errno of an accept that failed for want of resources.
+ * Accepts what waits on a listening socket: on all of them a bounded number until http_run().
+ * Returns 0, or the negative errno of an accept that failed for want of resources.
  */
 int http_accept(struct http *http, int listener);
 
@@ -90,3 +94,6 @@ void http_content_release(struct http_content *content);
  * when memory is not, the connection is closed.
  */
 void http_answer(struct http_waiter *waiter, struct http_content *content);
+
+/* A gate_fn. */
+void http_admit(struct auth_waiter *waiter, enum gate_verdict verdict);

@@ -3,8 +3,10 @@
 /* What requests are answered with: status, headers and bytes. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "http_internal.h"
+#include "util.h"
 
 /*
  * libmicrohttpd counts references to a response only from MHD_queue_response() on; a waiting
@@ -12,7 +14,10 @@
  */
 struct http_content {
 	struct MHD_Response *response;
+	const void *body; /* the response's */
+	size_t length;
 	unsigned int status;
+	bool dressed; /* the configured headers are there */
 	size_t references;
 };
 
@@ -44,6 +49,8 @@ struct http_content *http_content_create(const struct answer_head *head, struct 
 {
 	struct http_content *content = malloc(sizeof(*content));
 	struct MHD_Response *response = NULL;
+	const void *bytes = body->data;
+	const size_t length = body->len;
 
 	if (content && !body->error)
 		response = response_create(head, body);
@@ -52,7 +59,11 @@ struct http_content *http_content_create(const struct answer_head *head, struct 
 		free(content);
 		return NULL;
 	}
-	*content = (struct http_content){ response, head->status, 1 };
+	*content = (struct http_content){ .response = response,
+					  .body = bytes,
+					  .length = length,
+					  .status = head->status,
+					  .references = 1 };
 	return content;
 }
 
@@ -71,12 +82,71 @@ void http_content_release(struct http_content *content)
 	free(content);
 }
 
-enum MHD_Result http_content_queue(const struct http_content *content, struct MHD_Connection *mhd,
-				   bool last)
+static bool replace_header(struct MHD_Response *response, const char *name, const char *value)
 {
-	if (!content)
+	const char *ours = MHD_get_response_header(response, name);
+
+	if (ours && MHD_del_response_header(response, name, ours) != MHD_YES)
+		return false;
+	/* libmicrohttpd adds no header without a value: ours is not there then, and that is all. */
+	return value[strspn(value, " ")] == '\0' || add_header(response, name, value);
+}
+
+static bool dress(struct http_content *content, char *const *headers)
+{
+	for (size_t i = 0; headers && !content->dressed && i < N_WEB_HEADERS; i++)
+		if (headers[i] &&
+		    !replace_header(content->response, web_header_names[i], headers[i]))
+			return false;
+	content->dressed = true;
+	return true;
+}
+
+static void let_go(void *ctx)
+{
+	http_content_release(ctx);
+}
+
+static enum MHD_Result copy_header(void *ctx, _unused_ enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	return MHD_add_response_header(ctx, name, value);
+}
+
+/* The same bytes with one header more, for one connection: the others that get them may stay. */
+static struct MHD_Response *last_create(struct http_content *content)
+{
+	struct MHD_Response *last = MHD_create_response_from_buffer_with_free_callback_cls(
+		content->length, content->length ? (void *)content->body : (void *)"", let_go,
+		content);
+
+	if (!last)
+		return NULL;
+	(void)http_content_ref(content);
+	(void)MHD_get_response_headers(content->response, copy_header, last);
+	if (add_header(last, MHD_HTTP_HEADER_CONNECTION, "close"))
+		return last;
+	MHD_destroy_response(last);
+	return NULL;
+}
+
+static enum MHD_Result queue_last(struct http_content *content, struct MHD_Connection *mhd)
+{
+	struct MHD_Response *last = last_create(content);
+	enum MHD_Result result;
+
+	if (!last)
 		return MHD_NO;
-	if (last && !MHD_get_response_header(content->response, MHD_HTTP_HEADER_CONNECTION))
-		(void)add_header(content->response, MHD_HTTP_HEADER_CONNECTION, "close");
-	return MHD_queue_response(mhd, content->status, content->response);
+	result = MHD_queue_response(mhd, content->status, last);
+	MHD_destroy_response(last);
+	return result;
+}
+
+enum MHD_Result http_content_queue(struct http_content *content, struct MHD_Connection *mhd,
+				   char *const *headers, bool last)
+{
+	if (!content || !dress(content, headers))
+		return MHD_NO;
+	return last ? queue_last(content, mhd)
+		    : MHD_queue_response(mhd, content->status, content->response);
 }

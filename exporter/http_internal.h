@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What the files behind http.h share, and no other includes: the library's types are in it. */
+/*
+ * Shared by the files behind http.h and included by no others, because it has the library's types.
+ */
 
 #include <microhttpd.h>
 
 #include "connection.h"
 #include "http.h"
+#include "stall.h"
 
 struct http {
 	struct MHD_Daemon *daemon;
 	const char *telemetry_path;
 	uint64_t *limit_hits;
+	struct gate *gate;
 	http_ask_fn ask;
 	void *ctx;
 	struct connections connections;
+	struct stall stall;
+	size_t n_silent;     /* connections that have brought no request */
+	size_t accepts_left; /* until the next turn, of all listeners */
 	size_t n_active;
+	bool secure; /* TLS */
 	bool draining;
 };
 
@@ -25,6 +33,8 @@ struct http_request;
 struct http_connection {
 	struct connection connection; /* first, so that it leads to the whole */
 	struct http_request *request; /* NULL: none has begun */
+	struct tls *tls;	      /* one reference; NULL without TLS */
+	bool is_known;		      /* it has brought a request */
 };
 
 /* Callbacks of libmicrohttpd over the life of one request (http_request.c); ctx: struct http. */
@@ -43,8 +53,11 @@ void http_on_completed(void *ctx, struct MHD_Connection *mhd, void **request_con
 /* Accepts NULL. */
 void http_request_destroy(struct http_request *request);
 
-/* Queues the answer; last: the connection is closed behind it. NULL closes it at once. */
-enum MHD_Result http_content_queue(const struct http_content *content, struct MHD_Connection *mhd,
-				   bool last);
+/*
+ * Queues the answer; last: the connection is closed behind it. NULL closes it at once. headers as
+ * gate_headers() has them: in the place of our own, for all who get this content.
+ */
+enum MHD_Result http_content_queue(struct http_content *content, struct MHD_Connection *mhd,
+				   char *const *headers, bool last);
 /* One more http_content_release() is due. Accepts NULL. */
 struct http_content *http_content_ref(struct http_content *content);

@@ -13,8 +13,12 @@
 #include "route.h"
 #include "util.h"
 
+#define REFUSAL_MAX 64
+
 struct http_request {
 	struct http_waiter waiter; /* first, so that it leads back to the whole */
+	struct auth_waiter login;
+	enum gate_verdict verdict;
 	struct http *http;
 	struct MHD_Connection *mhd;
 	struct http_connection *connection;
@@ -64,6 +68,12 @@ void http_request_destroy(struct http_request *request)
 	free(request);
 }
 
+static void meet(struct http *http, struct http_connection *c)
+{
+	http->n_silent -= !c->is_known;
+	c->is_known = true;
+}
+
 /*
  * The parameters are taken out of the line, which is libmicrohttpd's own and not constant: where it
  * has no room for a record of each, it neither answers nor closes the connection (0.9.75).
@@ -75,6 +85,7 @@ void *http_on_target(void *ctx, const char *target, struct MHD_Connection *mhd)
 
 	if (!connection_of(mhd))
 		return NULL;
+	meet(ctx, connection_of(mhd));
 	http_request_destroy(connection_of(mhd)->request);
 	request = request_create(ctx, mhd, query ? query + 1 : "");
 	if (request)
@@ -130,14 +141,21 @@ static void resume(struct http_request *request)
 	if (!request->suspended)
 		return;
 	request->suspended = false;
+	stall_stir(&request->http->stall);
 	MHD_resume_connection(request->mhd);
 }
 
-/* From now on the connection may make room for others, however slowly its client reads. */
-static enum MHD_Result answer(struct http_request *request, const struct http_content *content)
+/*
+ * From now on the connection may make room for others, however slowly its client reads. One that
+ * was made before a reload comes again: with a certificate that is good now, and to see ours.
+ */
+static enum MHD_Result answer(struct http_request *request, struct http_content *content)
 {
+	const struct http *http = request->http;
+	const bool last = http->draining || request->connection->tls != gate_tls(http->gate);
+
 	enter(request, CONNECTION_ANSWERING);
-	return http_content_queue(content, request->mhd, request->http->draining);
+	return http_content_queue(content, request->mhd, gate_headers(http->gate), last);
 }
 
 static const char *header(struct MHD_Connection *mhd, const char *name)
@@ -216,6 +234,62 @@ static enum MHD_Result serve(struct http_request *request, const char *path, con
 	return made.asks ? ask(request, made.kind) : serve_answer(request, &made);
 }
 
+static enum MHD_Result refuse(struct http_request *request)
+{
+	static const char type[] = "text/plain; charset=utf-8";
+	static const struct {
+		struct answer_head head;
+		const char *text;
+	} refusals[N_GATE_VERDICTS] = {
+		[GATE_UNAUTHORIZED] = { { .status = MHD_HTTP_UNAUTHORIZED,
+					  .type = type,
+					  .header = MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+					  .value = "Basic" },
+					"Unauthorized\n" },
+		[GATE_TOO_MANY] = { { .status = MHD_HTTP_TOO_MANY_REQUESTS, .type = type },
+				    "Too Many Requests\n" },
+	};
+	struct route_answer made = { .head = refusals[request->verdict].head };
+
+	buffer_init(&made.body, REFUSAL_MAX);
+	buffer_append_string(&made.body, refusals[request->verdict].text);
+	return serve_answer(request, &made);
+}
+
+/*
+ * A request that announces a body cannot wait, for the body would have to be read meanwhile. It is
+ * refused anyway: where there are logins, as if it had none.
+ */
+static enum gate_verdict check(struct http_request *request)
+{
+	const char *authorization = request->refused
+					    ? NULL
+					    : header(request->mhd, MHD_HTTP_HEADER_AUTHORIZATION);
+
+	return gate_check(request->http->gate, authorization, request->connection->connection.key,
+			  &request->login, clock_monotonic_ns());
+}
+
+/* In here nobody has looked at more of the request than its login. */
+static enum MHD_Result admit(struct http_request *request, const char *path, const char *method)
+{
+	if (request->verdict == GATE_PENDING)
+		request->verdict = check(request);
+	if (request->verdict == GATE_PENDING) {
+		suspend(request);
+		return MHD_YES;
+	}
+	return request->verdict == GATE_PASSED ? serve(request, path, method) : refuse(request);
+}
+
+void http_admit(struct auth_waiter *waiter, enum gate_verdict verdict)
+{
+	struct http_request *request = ring_entry(waiter, struct http_request, login);
+
+	request->verdict = verdict;
+	resume(request);
+}
+
 /* The headers are there. */
 static void begin(struct http_request *request)
 {
@@ -241,11 +315,12 @@ enum MHD_Result http_on_request(_unused_ void *ctx, _unused_ struct MHD_Connecti
 	*body_size = 0;
 	if (!request)
 		return MHD_NO;
+	stall_stir(&request->http->stall);
 	if (!request->begun) {
 		begin(request);
-		return request->refused ? serve(request, url, method) : MHD_YES;
+		return request->refused ? admit(request, url, method) : MHD_YES;
 	}
 	if (request->answered)
 		return answer(request, request->content);
-	return request->refused ? MHD_YES : serve(request, url, method);
+	return request->refused ? MHD_YES : admit(request, url, method);
 }

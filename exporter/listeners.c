@@ -51,7 +51,8 @@ void listeners_unwatch(const struct listeners *listeners, int epoll)
 		(void)epoll_ctl(epoll, EPOLL_CTL_DEL, listeners->fds[i], NULL);
 }
 
-void listeners_log(const struct listeners *listeners, char sentence[LISTENERS_SENTENCE_MAX])
+void listeners_log(const struct listeners *listeners, bool tls,
+		   char sentence[LISTENERS_SENTENCE_MAX])
 {
 	char name[LISTENER_NAME_MAX];
 
@@ -59,6 +60,8 @@ void listeners_log(const struct listeners *listeners, char sentence[LISTENERS_SE
 	for (size_t i = 0; i < listeners->n; i++) {
 		listener_name(listeners->fds[i], name);
 		log_info("Listening on", "address", name);
+		log_info(tls ? "TLS is enabled." : "TLS is disabled.", "http2", "false", "address",
+			 name);
 		if (i > 0)
 			continue;
 		(void)snprintf(sentence, LISTENERS_SENTENCE_MAX,

@@ -34,8 +34,9 @@ int listeners_watch(const struct listeners *listeners, int epoll, uint32_t event
 void listeners_unwatch(const struct listeners *listeners, int epoll);
 
 /*
- * Logs a line for each. Writes where the first one listens, and how many there are besides, as a
- * sentence.
+ * Logs for each where it is, and whether it speaks TLS. Writes where the first one listens, and how
+ * many there are besides, as a sentence.
  */
 #define LISTENERS_SENTENCE_MAX (LISTENER_NAME_MAX + 40)
-void listeners_log(const struct listeners *listeners, char sentence[LISTENERS_SENTENCE_MAX]);
+void listeners_log(const struct listeners *listeners, bool tls,
+		   char sentence[LISTENERS_SENTENCE_MAX]);

@@ -71,13 +71,19 @@ const struct option_desc option_descs[] = {
 	  .fallback = "/metrics",
 	  .placeholder = "PATH",
 	  .help = "Path of the metrics." },
+	{ .name = "web.config.file",
+	  .type = OPTION_STRING,
+	  AT(web_config),
+	  .placeholder = "FILE",
+	  .help = "File with certificates, logins, headers and a rate limit, in the form of "
+		  "Prometheus' exporter-toolkit." },
 	{ .name = "web.max-requests",
 	  .type = OPTION_COUNT,
 	  AT(max_requests),
 	  .fallback = "40",
 	  .placeholder = "N",
-	  .help = "Scrapes and reports that may wait at the same time; half of it leaves the rest "
-		  "to scrapes alone. 0 for no limit." },
+	  .help = "Scrapes and reports that may wait at the same time, at most half of them "
+		  "reports; beyond, the address with most gives way. 0 for no limit." },
 	{ .name = "web.disable-exporter-metrics",
 	  .type = OPTION_BOOL,
 	  AT(disable_exporter_metrics),

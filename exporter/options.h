@@ -47,7 +47,8 @@ struct options {
 	struct string_list listen;
 	bool systemd_socket; /* listen on sockets that were passed, not on these addresses */
 	const char *telemetry_path;
-	uint64_t max_requests; /* 0: no limit of its own */
+	const char *web_config; /* NULL: plain HTTP for everybody */
+	uint64_t max_requests;	/* 0: no limit of its own */
 	bool disable_exporter_metrics;
 	bool disable_defaults;
 	uint64_t switched_on; /* masks of collectors named by a flag */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One thread, one epoll: signals, listeners, the channel to the collector process, libmicrohttpd.
- * Nothing here blocks.
+ * One epoll: signals, listeners, the channel to the collector process, libmicrohttpd, verdicts
+ * about logins, whose hashes are made by the one other thread. Nothing here blocks, but that a
+ * refresh of the web configuration reads files: they belong on a local file system.
  */
 
 #include "web.h"
@@ -15,6 +16,7 @@
 
 #include "collector_process.h"
 #include "dispatch.h"
+#include "gate.h"
 #include "http.h"
 #include "listeners.h"
 #include "log.h"
@@ -30,12 +32,14 @@ struct web {
 	int epoll;
 	int signals;
 	struct listeners listeners;
+	struct gate *gate; /* NULL without --web.config.file */
 	struct http *http;
 	struct dispatch dispatch;
 	struct web_state state;
 	struct notify notify;
 	uint64_t stop_at_ns;   /* 0: not asked to end */
 	uint64_t accept_at_ns; /* when to accept again after it failed; 0: it did not */
+	unsigned int n_turns;
 	bool failed;
 	bool done;
 };
@@ -69,7 +73,9 @@ static void on_signal(struct web *web)
 	if (read(web->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		log_info("Received SIGHUP, there is nothing to reload");
+		log_info(web->gate ? "Received SIGHUP, reading the web configuration"
+				   : "Received SIGHUP, there is nothing to reload");
+		gate_refresh(web->gate, clock_monotonic_ns(), true);
 		return;
 	}
 	if (web->stop_at_ns) {
@@ -116,7 +122,11 @@ static void handle(struct web *web, int fd)
 		on_channel(web);
 	else if (fd == web->signals)
 		on_signal(web);
-	else if (fd != http_fd(web->http) && !web->stop_at_ns)
+	else if (fd == http_fd(web->http))
+		http_stir(web->http);
+	else if (fd == gate_fd(web->gate))
+		gate_run(web->gate);
+	else if (!web->stop_at_ns)
 		on_listener(web, fd);
 }
 
@@ -171,14 +181,18 @@ static void give_sign_of_life(struct web *web)
 		log_error("Collector process hangs, leaving it to the watchdog to end both");
 }
 
-/* Answers are given before http_run(), which sends them: libmicrohttpd wakes nobody up for them. */
+/*
+ * Answers are given before http_run(), which sends them: libmicrohttpd wakes nobody up for them.
+ * Each listener is the first now and then: who comes first may leave nothing to the others.
+ */
 static void turn(struct web *web)
 {
 	struct epoll_event events[16];
 	int n = epoll_wait(web->epoll, events, ARRAY_SIZE(events), wait_ms(web));
 
 	for (int i = 0; i < n; i++)
-		handle(web, events[i].data.fd);
+		handle(web, events[(web->n_turns + (unsigned int)i) % (unsigned int)n].data.fd);
+	web->n_turns++;
 	dispatch_turn(&web->dispatch, clock_monotonic_ns());
 	resume_accepting(web, clock_monotonic_ns());
 	http_run(web->http);
@@ -229,10 +243,25 @@ static int open_signals(struct web *web)
 	return web->signals < 0 ? -errno : 0;
 }
 
+/* Before anything listens: a configuration that is wrong must not look like a service. */
+static int open_gate(struct web *web, const char *path)
+{
+	char error[WEB_CONFIG_ERROR_MAX];
+	int r = path ? gate_open(path, http_admit, &web->state, &web->gate, error) : 0;
+
+	if (r < 0) {
+		log_error("Cannot use the web configuration", "file", path, "err", error);
+		web->failed = true;
+	}
+	return r;
+}
+
 static int watch_all(struct web *web)
 {
 	int r = watch(web, web->signals);
 
+	if (r == 0 && web->gate)
+		r = watch(web, gate_fd(web->gate));
 	if (r == 0)
 		r = watch(web, http_fd(web->http));
 	return r < 0 ? r : listeners_watch(&web->listeners, web->epoll, EPOLLIN);
@@ -255,36 +284,46 @@ static int set_up(struct web *web, const struct options *options)
 	if (r == -EPIPE)
 		on_collector_end(web);
 	if (r == 0)
+		r = open_gate(web, options->web_config);
+	if (r == 0)
 		r = open_listeners(web, &options->listen);
 	if (r < 0)
 		return r;
-	r = http_create(options->telemetry_path, web->state.limit_hits, dispatch_ask,
+	r = http_create(options->telemetry_path, web->state.limit_hits, web->gate, dispatch_ask,
 			&web->dispatch, &web->http);
 	return r < 0 ? r : watch_all(web);
 }
 
-/* A thread is to be started between the two steps. */
 static int confine(struct web *web)
 {
-	struct landlock nothing;
+	const enum syscall_role role = web->gate ? SYSCALLS_WEB_FILES : SYSCALLS_WEB;
+	struct landlock readable;
 	int r;
 
-	landlock_open(&nothing);
-	r = sandbox_drop(SYSCALLS_WEB, &nothing);
-	if (r < 0)
+	landlock_open(&readable);
+	gate_paths(web->gate, landlock_allow_reading, &readable);
+	r = sandbox_drop(role, &readable);
+	if (r < 0) {
 		web->failed = web->done = true;
+		return r;
+	}
+	r = gate_start(web->gate);
+	if (r < 0)
+		fail(web, "Cannot start the thread for logins", r);
 	else
-		sandbox_close(SYSCALLS_WEB, FILES_WANTED);
+		sandbox_close(role, FILES_WANTED);
 	return r;
 }
 
 static void tear_down(struct web *web)
 {
 	listeners_close(&web->listeners);
+	gate_stop(web->gate);
 	dispatch_clear(&web->dispatch);
 	if (web->http)
 		http_run(web->http);
 	http_destroy(web->http);
+	gate_close(web->gate);
 	collector_process_end(&web->collector, !web->dispatch.collecting);
 	dispatch_finish(&web->dispatch);
 	fd_cleanup(&web->signals);
@@ -297,8 +336,7 @@ static void serve(struct web *web)
 {
 	char sentence[LISTENERS_SENTENCE_MAX];
 
-	listeners_log(&web->listeners, sentence);
-	log_info("TLS is disabled.", "http2", "false");
+	listeners_log(&web->listeners, gate_tls(web->gate) != NULL, sentence);
 	if (confine(web) < 0)
 		return;
 	notify_ready(&web->notify, sentence, clock_monotonic_ns());

@@ -18,9 +18,10 @@
 #define WEB_SETTLE_MS 100
 
 /*
- * Opens the listening sockets, unless some were passed, drops rights and serves until SIGTERM or
- * SIGINT (returns 0) or until the collector process ends or a listener cannot be opened (returns 1,
- * with a line in the log). channel is the web side's end; it and the passed sockets are closed.
+ * Reads the web configuration, opens the listening sockets, unless some were passed, drops rights
+ * and serves until SIGTERM or SIGINT (returns 0) or until the collector process ends or one of
+ * these fails (returns 1, with a line in the log). channel is the web side's end; it and the passed
+ * sockets are closed.
  */
 int web_run(const struct options *options, const struct listeners *passed, int channel,
 	    pid_t collector, uint64_t enabled);

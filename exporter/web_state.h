@@ -21,5 +21,6 @@ enum web_reload {
 struct web_state {
 	struct process_usage usage; /* added to the collector's own */
 	uint64_t limit_hits[N_HTTP_LIMITS];
-	uint64_t last_reload; /* enum web_reload */
+	uint64_t unauthorized; /* requests without the login that is wanted */
+	uint64_t last_reload;  /* enum web_reload */
 };

@@ -13,7 +13,7 @@ from common import testlib
 PREFIX = "usr/local"  # meson's default, which the build directory of the tests has
 PROGRAM = "conntrack_exporter"
 EXAMPLES = {"default": "default/conntrack_exporter", "modules-load.d.conf": "modules-load.d/conntrack_exporter.conf",
-            "sysctl.d.conf": "sysctl.d/conntrack_exporter.conf"}
+            "sysctl.d.conf": "sysctl.d/conntrack_exporter.conf", "web-config.conf": "web-config/conntrack_exporter.conf"}
 
 
 def listed(*parts):
@@ -31,6 +31,7 @@ def shared(program, docdir):
             *(f"{docdir}/examples/{name}" for name in EXAMPLES), f"{docdir}/examples/alertmanager/alertmanager.yml",
             *(f"{docdir}/examples/prometheus/{name}" for name in listed("prometheus") if name.endswith(".yml")),
             *(f"{docdir}/examples/prometheus/targets/{name}" for name in listed("prometheus", "targets")),
+            *(f"{docdir}/examples/web/{name}" for name in listed("web")),
             *(f"{docdir}/examples/grafana/provisioning/{kind}/{name}" for kind in listed("grafana", "provisioning")
               for name in listed("grafana", "provisioning", kind)),
             *(f"{share}/rules/{name}" for name in listed("prometheus", "rules")),
@@ -101,7 +102,7 @@ class Install(testlib.TestCase):
                 "bin/other-name", "share/doc/other-name/README.md", "share/doc/other-name/SCALE.md",
                 "share/doc/other-name/deploy/status-page.png",
                 *(f"share/doc/other-name/examples/{name}" for name in sorted(
-                    {"alertmanager/alertmanager.yml", "grafana/provisioning", "prometheus", *EXAMPLES})),
+                    {"alertmanager/alertmanager.yml", "grafana/provisioning", "prometheus", "web", *EXAMPLES})),
                 "share/doc/other-name/runbooks", "share/other-name/dashboards", "share/other-name/rules")])
 
 

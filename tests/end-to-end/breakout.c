@@ -335,6 +335,33 @@ static int run_thread_in_child(attempt_fn attempt)
 	return status;
 }
 
+#ifdef __x86_64__
+/* getpid of x32, and of i386, where the kernel has it: the numbers mean other calls there. */
+static long call_x32(void)
+{
+	return syscall(0x40000000 | SYS_getpid);
+}
+
+static long call_i386(void)
+{
+	long number = 20;
+
+	__asm__ volatile("int $0x80" : "+a"(number) : : "memory", "r8", "r9", "r10", "r11");
+	return number;
+}
+
+/* The process ends with the thread, and who watches it sees that. */
+static void test_a_thread_of_another_architecture(void **state)
+{
+	(void)state;
+	assert_true(was_killed(run_thread_in_child(call_x32)));
+	if (run_child(NO_WALLS, SYSCALLS_WEB, &(struct attempt){ .call = call_i386 }) == 0)
+		assert_true(was_killed(run_thread_in_child(call_i386)));
+	else
+		puts("skipped 'this kernel has no 32-bit calls'");
+}
+#endif
+
 static void test_a_thread(void **state)
 {
 	(void)state;
@@ -353,6 +380,9 @@ int main(void)
 		cmocka_unit_test(test_no_core),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_a_thread),
+#ifdef __x86_64__
+		cmocka_unit_test(test_a_thread_of_another_architecture),
+#endif
 	};
 
 	if (geteuid() != 0) {

@@ -87,6 +87,7 @@ class Diagnosis(Server):
         self.assertEqual(without_time(second), without_time(first))
 
     def test_the_command_says_the_same(self):
+        self.enter(testlib.limit_lock())
         self.serve("--collector.flows.min-interval=0s")
         self.fill(2000, "--source=127.0.0.1")
         self.fill(1500, "--protocol=udp", "--source=10.9.0.0", "--vary=source", "--timeout=100000")

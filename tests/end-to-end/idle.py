@@ -3,7 +3,8 @@
 
 import time
 
-from common import TestCase, Wire, status, testlib
+from common import Wire, status, testlib
+from secured import LOGIN, TLS, Secured, login
 
 SECONDS = 10
 
@@ -14,7 +15,7 @@ def wake_ups(it):
     return [(int(f["voluntary_ctxt_switches"]), int(f["nonvoluntary_ctxt_switches"])) for f in fields]
 
 
-class Idle(TestCase):
+class Idle(Secured):
     def test_neither_process_wakes_up(self):
         never_asked = self.exporter()
         asked = self.exporter()
@@ -24,7 +25,11 @@ class Idle(TestCase):
         connected = self.exporter()
         wire = self.enter(Wire(connected))
         self.assertEqual(wire.ask("/metrics").status, 200)
-        exporters = {"never asked": never_asked, "asked once": asked, "connected": connected}
+        exporters = {"never asked": never_asked, "asked once": asked, "connected": connected,
+                     "never asked over TLS": self.start(TLS + LOGIN), "connected over TLS": self.start(TLS + LOGIN)}
+        wire = self.tls(exporters["connected over TLS"])
+        self.assertEqual(wire.ask("/metrics", login("wrong")).status, 401)
+        self.assertEqual(wire.ask("/metrics", login()).status, 200)
         time.sleep(0.5)
         before = {name: wake_ups(it) for name, it in exporters.items()}
         time.sleep(SECONDS)

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import tempfile
 
 from common import SECCOMP, TestCase, testlib
 
@@ -19,12 +20,12 @@ class Intrusion(TestCase):
     def setUp(self):
         self.namespace = self.enter(testlib.Namespace())
 
-    def take_over(self, who, attempt):
+    def take_over(self, who, attempt, *flags):
         """Has the process try, and returns (how the web process ended or None, the log)."""
         # A sanitizer does not like to come second.
         env = {"LD_PRELOAD": INTRUDER, "INTRUDER": who, "INTRUDER_ATTEMPT": attempt,
                "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
-        with testlib.Exporter(self.namespace, env=env, expect_exit=None) as it:
+        with testlib.Exporter(self.namespace, *flags, env=env, expect_exit=None) as it:
             with it.connect() as sock:
                 sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
                 while sock.recv(65536):
@@ -34,16 +35,16 @@ class Intrusion(TestCase):
                 return None, log
             return it.process.wait(timeout=10), it.logged()
 
-    def check_killed(self, who, attempt):
-        code, log = self.take_over(who, attempt)
+    def check_killed(self, who, attempt, *flags):
+        code, log = self.take_over(who, attempt, *flags)
         if who == "web":
             self.assertEqual(code, -signal.SIGSYS, (who, attempt, log))
         else:
             self.assertEqual(code, 1, (who, attempt, log))
             self.assertIn(f"signal {int(signal.SIGSYS)} ", log)
 
-    def check_refused(self, who, attempt):
-        code, log = self.take_over(who, attempt)
+    def check_refused(self, who, attempt, *flags):
+        code, log = self.take_over(who, attempt, *flags)
         self.assertIsNone(code, (who, attempt, log))
         self.assertIn("intruder: Permission denied\n", log, (who, attempt))
 
@@ -62,6 +63,22 @@ class Intrusion(TestCase):
         self.check_refused("collector", HIDDEN)
         if not SECCOMP:
             self.check_refused("web", HIDDEN)
+
+    def test_with_a_web_configuration(self):
+        """The web process may read the files beside it, for they may change, and has a thread more. No other right is added."""
+        directory = self.enter(tempfile.TemporaryDirectory())
+        os.chmod(directory, 0o755)
+        with open(os.path.join(directory, "web.yml"), "w", encoding="utf-8") as file:
+            file.write("rate_limit: {interval: 0}\n")
+        flag = f"--web.config.file={file.name}"
+        if SECCOMP:
+            for attempt in ANYBODY:
+                self.check_killed("web", attempt, flag)
+        if testlib.has_landlock():
+            if SECCOMP:  # sanitizers need it
+                self.check_refused("web", "read /proc", flag)
+            for attempt in (HIDDEN, "read /etc/shadow", "read the partner's memory by /proc"):
+                self.check_refused("web", attempt, flag)
 
     def test_what_it_needs_is_left(self):
         code, log = self.take_over("collector", "read /proc")

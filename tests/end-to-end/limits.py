@@ -196,6 +196,25 @@ class Limits(Limited):
         self.check_hits()
 
 
+class Listeners(Limited):
+    """As many as there may be."""
+    ports = range(9001, 9017)
+    flags = tuple(f"--web.listen-address=[::]:{port}" for port in ports)
+
+    def test_a_turn_has_one_budget(self):
+        """Many come at once, on all of them: each is let in, for one that was there before."""
+        silent = [self.from_address(f"127.0.2.{number // 60}") for number in range(CONNECTIONS_MAX - 1)]
+        self.check_hits()
+        with stopped(self.it.web()):
+            wires = []
+            for number in range(PER_ADDRESS_MAX * 4):
+                self.it.port = self.ports[number % len(self.ports)]
+                wires.append(self.from_address(f"127.0.3.{number % 16}").send(REQUEST))
+        self.assertEqual({wire.reply().status for wire in wires}, {200})
+        self.check_hits(connections=len(wires))
+        self.assertEqual([self.is_open(wire) for wire in (silent[0], silent[-1])], [False, True])
+
+
 class Requests(Limited):
     """--web.max-requests"""
 

@@ -98,7 +98,7 @@ class Manual(TestCase):
     def test_sections(self):
         self.assertEqual(re.findall(r"^\.Sh (.*)", text("--help-man"), re.M),
                          ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "COLLECTORS", "METRICS",
-                          "ENVIRONMENT", "FILES", "SIGNALS", "EXIT STATUS", "CAPABILITIES", "EXAMPLES", "SEE ALSO"])
+                          "WEB CONFIGURATION", "ENVIRONMENT", "FILES", "SIGNALS", "EXIT STATUS", "CAPABILITIES", "EXAMPLES", "SEE ALSO"])
         self.assertNotIn("{{", text("--help-man"))
 
     @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
@@ -123,7 +123,7 @@ class Manual(TestCase):
         """Each is taken by the parser."""
         page = text("--help-man").replace("\\e\n", " ").replace("\\-", "-")
         examples = re.findall(rf"^(?:\.Dl )?# {PROGRAM} (.*)", page, re.M)
-        self.assertEqual(len(examples), 4)
+        self.assertEqual(len(examples), 5)
         for example in examples:
             self.assertIn("usage: ", testlib.run(testlib.EXPORTER, *example.split(), "--help"))
 

@@ -25,8 +25,8 @@ import testlib
 BASE = os.path.join(testlib.BUILD, "root-bookworm")
 SUITE = "bookworm"
 # What the exporter is linked with, so that its package is installed without a network, what asks it, what starts it.
-INCLUDE = ("curl", "libcap-ng0", "libjansson4", "libmicrohttpd12", "libmnl0", "libnetfilter-conntrack3", "libseccomp2",
-           "systemd")
+INCLUDE = ("curl", "libcap-ng0", "libcrypt1", "libgnutls30", "libjansson4", "libmicrohttpd12", "libmnl0",
+           "libnetfilter-conntrack3", "libnettle8", "libseccomp2", "libyaml-0-2", "systemd")
 MAKE_TIMEOUT_S = 400
 
 

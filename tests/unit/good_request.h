@@ -14,6 +14,7 @@ static const struct request good = {
 	.deadline_ns = 12345678901234,
 	.web = { .usage = { .has = (1U << N_PROCESS_VALUES) - 1, .value = { 1, 2, 3, 4, 5, 6, 7 } },
 		 .limit_hits = { [HTTP_LIMIT_LOGIN] = UINT64_MAX },
+		 .unauthorized = UINT64_MAX,
 		 .last_reload = WEB_RELOAD_SUCCESSFUL },
 	.tracked = { TRACKING_ACTIVE, TRACKING_INACTIVE },
 };

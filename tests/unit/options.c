@@ -89,6 +89,8 @@ static void strings_in_both_forms(_unused_ void **state)
 	assert_string_equal(p.options.telemetry_path, "/conntrack/metrics");
 	assert_int_equal(PARSE(&p, "--web.telemetry-path", "/"), 0);
 	assert_string_equal(p.options.telemetry_path, "/");
+	assert_int_equal(PARSE(&p, "--web.config.file=/etc/web.yml"), 0);
+	assert_string_equal(p.options.web_config, "/etc/web.yml");
 	assert_int_equal(PARSE(&p, "--web.telemetry-path", "/a", "--web.telemetry-path", "/b"), 0);
 	assert_string_equal(p.options.telemetry_path, "/b");
 }
@@ -142,6 +144,7 @@ static void every_option_is_known_to_these_tests(_unused_ void **state)
 		"completion-script-zsh",
 		"version",
 		"web.listen-address",
+		"web.config.file",
 		"web.telemetry-path",
 		"web.max-requests",
 		"web.systemd-socket",
