@@ -386,6 +386,15 @@ EXPORTER = Row("The exporter itself", [
     Panel("lines", "Duration and age of the last walk", "A young walk is reused, so that two servers cost one walk.",
           {"duration": "max(conntrack_walk_duration_seconds)", "age": "max(time() - conntrack_walk_timestamp_seconds)"},
           "s"),
+    Panel("lines", "Limits that clients hit", "Requests that are too large or too slow, connections beyond what all or one "
+          "address may have, scrapes beyond --web.max-requests, passwords guessed too fast. On a quiet network all 0.",
+          {"{{limit}}": "sum by (limit) (rate(conntrack_exporter_http_limit_hits_total))"}, "cps"),
+    Panel("lines", "Logins refused", "With --web.config.file: requests without a right login. A scraper with an old "
+          "password, or somebody who guesses.",
+          {"refused": "sum(rate(conntrack_exporter_http_unauthorized_total))"}, "cps"),
+    Panel("lines", "Web configuration in force", "With --web.config.file: 0 when an edit was refused, and what was "
+          "read before it stays in force; the log says why.",
+          {"current": "min(conntrack_exporter_web_config_last_reload_successful)"}, "none", maximum=1),
     Panel("stat", "Up",
           "Whether Prometheus reaches the exporter, in jobs called as the alert ConntrackExporterDown has them. "
           "Down: the host is, or the exporter, or the table is full and a new connection does not get in.",

@@ -41,7 +41,8 @@ CASES = {
         ([(FILLING, "warning"), (SOON, "warning")], set()),
     "what cannot be scraped cannot be judged":
         ([(DOWN, "critical"), (STEADY, "critical"), (DROPPED, "critical"), (FLOOD, "warning"), ("ConntrackWalkSampled", "info"),
-          (FILLING, "critical", {"instance": "b"}), ("NodeDown", "critical")], {1, 2, 3, 4}),
+          (FILLING, "critical", {"instance": "b"}), ("NodeDown", "critical"),
+          ("ConntrackExporterWebConfigReloadFailed", "warning")], {1, 2, 3, 4, 7}),
     "no tracking, so no tracked sockets":
         ([("ConntrackTrackingInactive", "warning", {"family": "ipv4"}), ("ConntrackEstablishedUntracked", "warning")], {1}),
     "too few buckets, and it shows":

@@ -25,8 +25,8 @@ UNITS = (testlib.run("sh", "-c", "pkg-config --variable=systemdsystemunitdir sys
 DOC = f"usr/share/doc/{NAME}"
 LINKS = {"usr/bin/conntrack_exporter": NAME, "usr/share/man/man1/conntrack_exporter.1.gz": f"{NAME}.1.gz"}
 DEFAULTS = f"etc/default/{NAME}"
-LIBRARIES = {"libc6", "libcap-ng0", "libjansson4", "libmicrohttpd12", "libmnl0", "libnetfilter-conntrack3",
-             "libseccomp2", "zlib1g"}
+LIBRARIES = {"libc6", "libcap-ng0", "libcrypt1", "libgnutls30", "libjansson4", "libmicrohttpd12", "libmnl0",
+             "libnetfilter-conntrack3", "libnettle8", "libseccomp2", "libyaml-0-2", "zlib1g"}
 USER_ID = 61234  # as systemd makes them for DynamicUser=
 
 

@@ -132,8 +132,12 @@ class Data(testlib.TestCase):
         cls.fleet = Fleet(cls)
         procfs = cls.enter_class(tempfile.TemporaryDirectory())
         host_procfs(procfs)
+        with open(os.path.join(procfs, "web.yml"), "w", encoding="utf-8"):
+            pass
         cls.exporters = {
-            "near": cls.enter_class(testlib.Exporter(cls.fleet.near, "--collector.talkers", f"--path.procfs={procfs}")),
+            # An empty web configuration changes nothing but that it has metrics.
+            "near": cls.enter_class(testlib.Exporter(cls.fleet.near, "--collector.talkers", f"--path.procfs={procfs}",
+                                                     f"--web.config.file={procfs}/web.yml")),
             "far": cls.enter_class(testlib.Exporter(cls.fleet.far, f"--web.listen-address={FAR}:0",
                                                     "--collector.flows.limit=20000"))}
         cls.instances = {"near": f"127.0.0.1:{cls.exporters['near'].port}", "far": f"{FAR}:{cls.exporters['far'].port}"}

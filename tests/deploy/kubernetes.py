@@ -25,6 +25,7 @@ KINDS = {
     "exporter": ["DaemonSet", "Namespace", "NetworkPolicy", "ServiceAccount"],
     "operator": ["PodMonitor", "PrometheusRule"],
 }
+TLS = yaml.safe_load(common.read("kubernetes", "values-tls.yaml"))
 OPERATOR = {"prometheus": {"podMonitor": {"enabled": True}}, "prometheusRule": {"enabled": True}}
 
 # What a rendering with these values must be: valid, and as the function says.
@@ -81,6 +82,19 @@ VARIANTS = {
         lambda all: one(all, "PodMonitor")["spec"]["sampleLimit"] == 5000000 and
         one(all, "PodMonitor")["metadata"]["namespace"] == "prom" and
         one(all, "PodMonitor")["spec"]["namespaceSelector"]["matchNames"] == ["space"]),
+    "TLS and a login, as in the example": (
+        {**TLS, "prometheus": {"podMonitor": {**TLS["prometheus"]["podMonitor"], "enabled": True}}},
+        lambda all: container(all)["args"][1:] == ["--web.config.file=/etc/conntrack_exporter/web.yml"] and
+        container(all)["volumeMounts"] == [{"name": "web", "mountPath": "/etc/conntrack_exporter", "readOnly": True}] and
+        pod(all)["volumes"] == [{"name": "web", "secret": {"secretName": "conntrack-exporter-web", "defaultMode": 0o400}}] and
+        container(all)["readinessProbe"]["httpGet"] == {
+            "scheme": "HTTPS", "path": "/-/ready", "port": "metrics",
+            "httpHeaders": [{"name": "Authorization", "value": "Basic cHJvYmU6UEFTU1dPUkQ="}]} and
+        one(all, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["scheme"] == "https" and
+        one(all, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["relabelings"][0]["targetLabel"] == "instance"),
+    "TLS that wants certificates of clients": (
+        {**TLS, "readinessProbe": {"httpGet": None, "tcpSocket": {"port": "metrics"}}},
+        lambda all: container(all)["readinessProbe"] == {"tcpSocket": {"port": "metrics"}, "timeoutSeconds": 1}),
     "a ServiceMonitor": (
         {"service": {"enabled": True}, "prometheus": {"monitor": {"enabled": True, "endpoint": {"interval": "1m"}}}},
         lambda all: one(all, "ServiceMonitor")["spec"]["endpoints"][0]["port"] ==

@@ -52,6 +52,7 @@ THRESHOLDS = {
     ("ConntrackEphemeralPortsNearlyGone", "critical"): ["LIMIT_SHARE_CRITICAL"],
     ("ConntrackWalkSampled", "info"): [0],
     ("ConntrackCollectorFailing", "warning"): [0, 0, 0],
+    ("ConntrackExporterWebConfigReloadFailed", "warning"): [0],
     ("ConntrackExporterDown", "critical"): [0],
 }
 
@@ -246,7 +247,9 @@ class Live(testlib.TestCase):
         client = self.enter(self.near.socket())
         client.settimeout(10)
         client.connect(("10.0.0.2", 443))
-        self.target = self.exporter(namespace=self.near)
+        web_config = self.enter(tempfile.NamedTemporaryFile("w", suffix=".yml"))
+        os.chmod(web_config.name, 0o644)
+        self.target = self.exporter(f"--web.config.file={web_config.name}", namespace=self.near)
 
     def test_metrics_exist(self):
         known = self.target.metrics().names() | {rule["record"] for rule in RECORDS} | OWN_METRICS

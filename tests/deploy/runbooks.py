@@ -281,7 +281,9 @@ class Queries(testlib.TestCase):
         listener.bind(("10.77.0.1", 80))
         listener.listen()
         client.connect(("10.77.0.1", 80))
-        exporter = self.enter(testlib.Exporter(here))
+        web_config = self.enter(tempfile.NamedTemporaryFile("w", suffix=".yml"))
+        os.chmod(web_config.name, 0o644)
+        exporter = self.enter(testlib.Exporter(here, f"--web.config.file={web_config.name}"))
         config = {"global": {"scrape_interval": "500ms", "evaluation_interval": "500ms", "scrape_timeout": "500ms"},
                   "rule_files": [RULES_FILE],
                   "scrape_configs": [{"job_name": "conntrack", "static_configs": [

@@ -18,13 +18,22 @@ import common
 from common import testlib
 
 import booted  # pylint: disable=wrong-import-order
+import certificates  # pylint: disable=wrong-import-order
 
 testlib.need("systemd-analyze")
 UNIT, SOCKET = "conntrack_exporter.service", "conntrack_exporter.socket"
 PORT = 10066
-EXPOSURE_MAX = 20  # in tenths
+EXPOSURE_MAX = 17  # in tenths
 CAP_NET_ADMIN = 0x1000
 DYNAMIC_UIDS = range(61184, 65520)
+HASHER_NICE = 19  # AUTH_HASHER_NICE
+
+GROUP = "adm"
+# The password is swordfish.
+WEB_CONFIG = """
+tls_server_config: {cert_file: web.crt, key_file: web.key}
+basic_auth_users: {prometheus: $2y$04$E7McEDnZqjxNRyFOmGdv6OpNvpnhdZv7CzOweXPPVp7WG8koAvCyy}
+"""
 
 # Everything in systemd.exec(5) and systemd.resource-control(5) of systemd 252 that takes something away from a service.
 HARDENING = """
@@ -164,17 +173,22 @@ class Machine(testlib.TestCase):
     def property(self, name, unit=UNIT):
         return self.machine.properties(unit, name)[name]
 
-    def ask(self, path, host="127.0.0.1"):
-        """The text of an answer that is 200."""
+    def answer(self, path, host="127.0.0.1", tls=None, headers=None):
         connection = http.client.HTTPConnection(host, PORT, timeout=10)
         connection.sock = self.namespace.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         try:
             connection.sock.settimeout(10)
             connection.sock.connect((host, PORT))
-            connection.request("GET", path)
-            answer = testlib.Answer(connection.getresponse())
+            if tls:
+                connection.sock = tls.wrap_socket(connection.sock, server_hostname="localhost")
+            connection.request("GET", path, headers=headers or {})
+            return testlib.Answer(connection.getresponse())
         finally:
             connection.close()
+
+    def ask(self, path, host="127.0.0.1"):
+        """The text of an answer that is 200."""
+        answer = self.answer(path, host)
         self.assertEqual(answer.status, 200, answer.text)
         return answer.text
 
@@ -187,6 +201,16 @@ class Machine(testlib.TestCase):
         for pid in (web, collector):
             with open(self.machine.path(f"/proc/{pid}/status"), encoding="utf-8") as file:
                 found.append(dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line))
+        return found
+
+    def nice_values(self):
+        """Of the threads of the web process, in their order."""
+        directory = self.machine.path(f"/proc/{self.property('MainPID')}/task")
+        found = []
+        for thread in sorted(os.listdir(directory), key=int):
+            with open(os.path.join(directory, thread, "stat"), encoding="utf-8") as file:
+                # The name, in brackets, may have blanks; this is field 19.
+                found.append(int(file.read().rpartition(")")[2].split()[16]))
         return found
 
     def kill(self, number, collector=False):
@@ -227,6 +251,53 @@ class Service(Machine):
         self.assertNotRegex(self.journal()[before:], "level=(WARN|ERROR)")
         if testlib.has_landlock():
             self.assertNotIn("without Landlock", self.journal()[before:])
+
+    def test_a_web_configuration(self):
+        """By the drop-in: as it is, with files that root alone can read; then with files of a group."""
+        drop_in = common.read("systemd", "web-config", "conntrack_exporter.conf")
+        by_copies, by_group = re.findall(r'^# ARGS="(.*)"$', drop_in, re.M)
+        directory = self.machine.path("/etc/conntrack_exporter")
+        os.makedirs(directory)
+        authority = certificates.Authority(directory, "ca")
+        authority.issue("web")
+        with open(os.path.join(directory, "web.yml"), "w", encoding="utf-8") as file:
+            file.write(WEB_CONFIG)
+        for name in os.listdir(directory):
+            os.chmod(os.path.join(directory, name), 0o600)
+        tls, login = authority.trusted(), {"Authorization": "Basic cHJvbWV0aGV1czpzd29yZGZpc2g="}
+
+        def serial():
+            with self.namespace.socket() as plain:
+                plain.connect(("127.0.0.1", PORT))
+                with tls.wrap_socket(plain, server_hostname="localhost") as sock:
+                    return sock.getpeercert()["serialNumber"]
+
+        def check():
+            before = len(self.journal())
+            self.start()
+            self.assertEqual(self.answer("/-/ready", tls=tls).status, 401)
+            self.assertEqual(self.answer("/-/ready", tls=tls, headers=login).text, "Ready\n")
+            self.assertEqual(self.nice_values(), [0, HASHER_NICE])
+            self.assertNotRegex(self.journal()[before:], "level=(WARN|ERROR)")
+            self.machine.run("systemctl", "reload", UNIT)
+            testlib.wait_until(lambda: "The web configuration was read again" in self.journal()[before:], 10, "it is read")
+
+        # As in a machine that is none of a test, where systemd makes it so: the directory of copies is mounted elsewhere.
+        self.machine.run("mount", "--make-rshared", "/")
+        self.configure(by_copies, drop_in.replace("[Service]\n", ""))
+        check()
+        self.machine.run("systemctl", "stop", UNIT)
+        shutil.chown(directory, group=GROUP)
+        for name in "web.yml", "web.crt", "web.key":
+            shutil.chown(os.path.join(directory, name), group=GROUP)
+            os.chmod(os.path.join(directory, name), 0o640)
+        without_copies = re.sub(r"(?m)^(LoadCredential=.*|\[Service\])\n", "", drop_in)
+        self.configure(by_group, without_copies.replace("#SupplementaryGroups=ssl-cert", f"SupplementaryGroups={GROUP}"))
+        check()
+        before = serial()
+        authority.issue("web")
+        self.machine.run("systemctl", "reload", UNIT)
+        testlib.wait_until(lambda: serial() != before, 10, "what was renewed is served")
 
     def test_a_start_that_fails(self):
         for args, text in (("--nonsense", "unknown long flag '--nonsense', try --help"),
