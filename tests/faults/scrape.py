@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every call that the collector process makes for a scrape fails, one after another: nothing wrong is told."""
+
+import errno
+import time
+
+from faults import CHILD, FOREVER, Client, Host, Plan, RANDOM, SANITIZED, SEED, TestCase, Truth, chosen, descriptors, some, testlib, wait_until
+
+MOST = 5  # of each fault, by default
+BOUND_S = 8  # no answer takes longer
+
+
+class Collector(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.host = cls.enter_class(Host())
+        cls.injected = {}
+
+    @classmethod
+    def tearDownClass(cls):
+        print("\nseed", SEED, "injected:", sum(cls.injected.values()), cls.injected)
+
+    def start(self):
+        self.plan = Plan()
+        self.addCleanup(self.plan.close)
+        self.it = self.exporter("--collector.flows.min-interval=0s", namespace=self.host.namespace,
+                                prefix=self.plan.prefix)
+        self.client = Client(self.it)
+        self.addCleanup(self.client.close)
+        self.client.metrics()
+        self.truth = Truth(lambda query: self.client.metrics("/metrics" + query))
+        for _ in range(2):
+            self.assertEqual(self.truth.changed(self.client.metrics()), [])
+        time.sleep(0.2)
+        self.held = self.holds()
+
+    def holds(self):
+        """What must be the same after each fault: descriptors and memory of the collector process."""
+        return len(descriptors(self.it.pids()[1])), self.plan.live(CHILD) if not SANITIZED else None
+
+    def total(self, call):
+        """How often a scrape makes a call; the one that waits for the next request may be of the one before."""
+        self.plan.disarm(CHILD, call)
+        self.client.metrics()
+        return max(self.plan.disarm(CHILD, call)[0], 1)
+
+    def inject(self, call, nth, judge, **how):
+        """One scrape while a call fails, and one after it. Returns whether it was hit."""
+        what = {"call": call, "nth": nth, **how}
+        started = time.monotonic()
+        self.plan.arm(CHILD, call, nth, **how)
+        answer = self.client.get("/metrics")
+        hits = self.plan.disarm(CHILD, call)[1]
+        with self.subTest(**what):
+            if call == "alloc" and answer.status == 500:
+                self.assertEqual(answer.text, "Cannot allocate memory\n")
+            else:
+                self.assertEqual((answer.status, judge(testlib.Metrics(answer.text))), (200, []))
+            self.assertLess(time.monotonic() - started, BOUND_S)
+            self.assertEqual(self.truth.changed(self.client.metrics()), [])
+            # The answer is sent before the last of it is freed.
+            wait_until(lambda: self.holds() == self.held, 5, f"held: {self.held}, now {self.holds()}")
+        self.injected[call] = self.injected.get(call, 0) + (hits > 0)
+        return hits
+
+    def inject_each(self, call, judge=None, **how):
+        for nth in chosen(self.total(call), MOST):
+            self.inject(call, nth, judge or self.truth.wrong, **how)
+
+    def test_no_memory(self):
+        self.start()
+        self.inject_each("alloc", error=errno.ENOMEM)
+        for nth in chosen(self.total("alloc"), MOST):
+            self.inject("alloc", nth, self.truth.wrong, error=errno.ENOMEM, last=FOREVER if RANDOM.random() < 0.1 else nth + 3)
+
+    def test_files(self):
+        self.start()
+        for error in some((errno.EMFILE, errno.ENFILE, errno.EACCES, errno.ENOMEM)):
+            self.inject_each("open", error=error)
+            self.inject("open", 1, self.truth.wrong, error=error, last=FOREVER)
+        for error in some((errno.EIO, errno.ESRCH, errno.ENOMEM)):
+            self.inject_each("read", error=error)
+            self.inject("read", 1, self.truth.wrong, error=error, last=FOREVER)
+        for call in ("pread", "readdir"):
+            self.inject_each(call, error=errno.EIO)
+
+    def test_short_and_interrupted_reads(self):
+        """These are no errors."""
+        self.start()
+        # What follows the first bytes of a sysctl is not given any more (proc_dointvec()).
+        self.inject_each("read", action="short", argument=1)
+        self.inject("read", 1, self.truth.wrong, action="short", argument=1, last=FOREVER)
+        for call in ("read", "recvmsg", "sendto", "getrandom", "recv", "send"):
+            self.inject_each(call, self.truth.changed, error=errno.EINTR)
+            self.inject(call, RANDOM.randint(1, self.total(call)), self.truth.changed, error=errno.EINTR, last=500)
+
+    def test_netlink_calls(self):
+        self.start()
+        for error in some((errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.EIO)):
+            self.inject_each("recvmsg", error=error)
+            self.inject("recvmsg", 1, self.truth.wrong, error=error, last=FOREVER)
+            self.inject_each("sendto", error=error)
+            self.inject("sendto", 1, self.truth.wrong, error=error, last=FOREVER)
+        self.inject("recvmsg", 1, self.truth.wrong, error=errno.EAGAIN, last=FOREVER)
+        self.inject_each("getrandom", error=errno.ENOSYS)
+
+    def test_netlink_answers(self):
+        self.start()
+        self.inject_each("recvmsg", action="truncate")
+        self.inject_each("recvmsg", action="flags", argument=0x10)
+        self.inject("recvmsg", 1, self.truth.wrong, action="flags", argument=0x10, last=FOREVER)
+        for length in some((0, 15, 17, 5000, 2**31, 2**32 - 1)):
+            for header in (0, 1):
+                self.inject_each("recvmsg", action="length", error=header, argument=length)
+            self.inject("recvmsg", 1, self.truth.wrong, action="length", argument=length, last=FOREVER)
+        for length in some((1, 15, 17, 21)):
+            self.inject_each("recvmsg", action="short", argument=length)
+            self.inject("recvmsg", 1, self.truth.wrong, action="short", argument=length, last=FOREVER)
+        for error in some((errno.EPERM, errno.ENOMEM, errno.EBUSY)):
+            self.inject_each("recvmsg", action="error", error=error)
+            self.inject("recvmsg", 1, self.truth.wrong, action="error", error=error, last=FOREVER)
+
+    def test_sockets(self):
+        """After each other, since those that are there are used again."""
+        self.start()
+        for call in ("socket", "bind", "setsockopt", "getsockname"):
+            for error in some((errno.EMFILE, errno.ENFILE, errno.EPERM, errno.ENOMEM)):
+                for nth in chosen(8, 4):
+                    # The sockets of all queries are closed by a scrape that fails as a whole.
+                    self.plan.arm(CHILD, "recvmsg", 1, error=errno.EIO, last=FOREVER)
+                    self.client.metrics()
+                    self.plan.disarm(CHILD, "recvmsg")
+                    self.inject(call, nth, self.truth.wrong, error=error)
+
+
+if __name__ == "__main__":
+    testlib.need("conntrack")
+    testlib.main()
