@@ -27,20 +27,10 @@ static int open_below(const char *root, const char *path, int flags)
 int procfs_read(const char *root, const char *path, struct buffer *ret)
 {
 	_cleanup_fd_ int fd = open_below(root, path, 0);
-	char chunk[8192];
-	ssize_t n;
+	int r = fd < 0 ? fd : buffer_read(ret, fd);
 
-	if (fd < 0)
-		return fd;
-	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buffer_append(ret, chunk, (size_t)n);
-		if (ret->error)
-			return ret->error;
-	}
+	if (r < 0)
+		return r;
 	buffer_append_char(ret, '\0');
 	if (!ret->error)
 		buffer_truncate(ret, ret->len - 1);

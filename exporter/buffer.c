@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util.h"
 
@@ -84,6 +85,23 @@ void buffer_printf(struct buffer *b, const char *format, ...)
 		return;
 	}
 	buffer_append(b, text, (size_t)n);
+}
+
+int buffer_read(struct buffer *b, int fd)
+{
+	char chunk[8192];
+	ssize_t n;
+
+	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buffer_append(b, chunk, (size_t)n);
+		if (b->error)
+			return b->error;
+	}
+	return 0;
 }
 
 int buffer_take(const char *bytes, size_t len, void *b)

@@ -27,6 +27,10 @@ void buffer_finish(struct buffer *b);
 void buffer_append(struct buffer *b, const void *bytes, size_t len);
 void buffer_append_string(struct buffer *b, const char *s);
 void buffer_append_char(struct buffer *b, char c);
+
+/* Appends what fd has, to its end. Returns 0, -errno of read(), or the buffer's error. */
+int buffer_read(struct buffer *b, int fd);
+
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* For writers that hand out bytes piece by piece (json_dump_callback()): b is a buffer. Returns 0.

@@ -85,7 +85,7 @@ static int print_metrics(const struct options *options, int fd)
 /* Waits for the process that prints into fd. 0, -ECANCELED when it failed, or another errno. */
 static int take_metrics(int fd, pid_t pid, struct buffer *out)
 {
-	int status = -1, r = text_read(fd, out);
+	int status = -1, r = buffer_read(out, fd);
 
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

@@ -26,23 +26,6 @@ int text_write(int fd, const struct buffer *text)
 	return 0;
 }
 
-int text_read(int fd, struct buffer *ret)
-{
-	char chunk[8192];
-	ssize_t n;
-
-	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buffer_append(ret, chunk, (size_t)n);
-		if (ret->error)
-			return ret->error;
-	}
-	return 0;
-}
-
 /* node_exporter reads *.prom only, so the temporary name must not end like that. */
 static int write_and_rename(int fd, const char *temporary, const char *path,
 			    const struct buffer *text)

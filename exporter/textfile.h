@@ -14,9 +14,3 @@ int textfile_write(const char *path, const struct buffer *text);
 
 /* Writes all of text to the descriptor. Returns 0 or a negative errno. */
 int text_write(int fd, const struct buffer *text);
-
-/*
- * Reads to the end of fd. Returns 0, a negative errno, or -EFBIG when it is more than the buffer
- * may hold.
- */
-int text_read(int fd, struct buffer *ret);
