@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "end-to-end"))
@@ -149,6 +150,18 @@ class Truth:
         found = self.wrong(metrics)
         found += [f"{key[0]}{dict(key[1])} is absent" for key in self.clean.samples.keys() - metrics.samples.keys()]
         return found
+
+
+def settle(holds):
+    """What holds() returns when nobody asks."""
+    last = None
+    for _ in range(100):
+        now = holds()
+        if now == last:
+            return now
+        last = now
+        time.sleep(0.03)
+    raise AssertionError(f"never the same twice: {now}")
 
 
 def chosen(total, most):

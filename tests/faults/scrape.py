@@ -4,7 +4,8 @@
 import errno
 import time
 
-from faults import CHILD, FOREVER, Client, Host, Plan, RANDOM, SANITIZED, SEED, TestCase, Truth, chosen, descriptors, some, testlib, wait_until
+from faults import (CHILD, FOREVER, Client, Host, Plan, RANDOM, SANITIZED, SEED, TestCase, Truth, chosen, descriptors,
+                    some, testlib, wait_until)
 
 MOST = 5  # of each fault, by default
 BOUND_S = 8  # no answer takes longer

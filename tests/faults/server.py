@@ -10,7 +10,8 @@ import socket
 import struct
 import time
 
-from faults import CHILD, FIRST, FOREVER, Client, Host, Plan, SANITIZED, SEED, TestCase, Truth, chosen, descriptors, gone, status, successes, testlib, wait_until
+from faults import (CHILD, FIRST, FOREVER, Client, Host, Plan, SANITIZED, SEED, TestCase, Truth, chosen, descriptors,
+                    settle, gone, status, successes, testlib, wait_until)
 
 MOST = 10
 BOUND_S = 12
@@ -56,17 +57,6 @@ class Server(TestCase):
         pids = self.it.pids()
         return [len(descriptors(pid)) for pid in pids], None if SANITIZED else [self.plan.live(role) for role in (FIRST, CHILD)]
 
-    def settle(self):
-        """What both processes hold when nobody asks."""
-        last = None
-        for _ in range(100):
-            now = self.holds()
-            if now == last:
-                return now
-            last = now
-            time.sleep(0.03)
-        raise AssertionError(f"never the same twice: {now}")
-
     def body(self, path, answer):
         if path == "/metrics":
             self.assertEqual(self.truth.wrong(testlib.Metrics(answer.text)), [])
@@ -100,19 +90,19 @@ class Server(TestCase):
         # The first diagnosis leaves looks that later ones use.
         time.sleep(1.2)
         self.assertEqual(self.ask("/diagnosis").status, 200)
-        before = self.settle()
+        before = settle(self.holds)
         for path in PATHS:
             for role in (FIRST, CHILD):
                 self.plan.disarm(role, "alloc")
                 self.ask(path)
-                self.settle()
+                settle(self.holds)
                 for nth in chosen(self.plan.disarm(role, "alloc")[0], MOST):
                     self.inject(role, path, nth)
                 self.inject(role, path, 2, last=FOREVER)
-        self.assertEqual(self.settle()[0], before[0])
+        self.assertEqual(settle(self.holds)[0], before[0])
         if not SANITIZED:
             # Parts of a survey and looks that others asked for are kept for a while; no more than that.
-            for now, was in zip(self.settle()[1], before[1]):
+            for now, was in zip(settle(self.holds)[1], before[1]):
                 self.assertLessEqual(abs(now - was), 8)
 
     def test_no_memory_for_the_filter(self):
@@ -135,7 +125,7 @@ class Server(TestCase):
         """The connection may be lost; the process and the next client are not."""
         self.start()
         self.assertEqual(self.ask("/metrics").status, 200)
-        before = self.settle()
+        before = settle(self.holds)
         for call, errors in (("accept", (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED, errno.EINTR, errno.ENOBUFS)),
                              ("recv", (errno.EINTR, errno.ECONNRESET, errno.ENOMEM)),
                              ("sendmsg", (errno.EINTR, errno.EPIPE, errno.ENOBUFS)),
@@ -157,7 +147,7 @@ class Server(TestCase):
         with self.subTest("storm"):
             self.plan.arm(FIRST, "epoll_wait", 1, error=errno.EINTR, last=1000)
             self.assertEqual(self.ask("/metrics").status, 200)
-        self.assertEqual(self.settle(), before)
+        self.assertEqual(settle(self.holds), before)
 
     def test_killed_at_every_call(self):
         """Whenever the collector process dies, the other one says how, and exits with 1."""
@@ -205,7 +195,7 @@ class Server(TestCase):
     def test_clients_that_go(self):
         it = self.start()
         self.assertEqual(self.ask("/metrics").status, 200)
-        before = self.settle()
+        before = settle(self.holds)
         collector = it.pids()[1]
         for linger in (True, False):
             for path in PATHS:
