@@ -148,6 +148,7 @@ class Loads:
         self.pids = exporter.pids()
         self.spin_ms = 0  # as much as the last "walk" used
         self.walked = []
+        self.slices = {}  # microseconds that each recv() of the last dump took
 
     def scrape(self, path):
         before = self.exporter_cpu()
@@ -165,8 +166,11 @@ class Loads:
             return 0
         if name in PATHS:
             return self.scrape(PATHS[name])
-        command = {"conntrack -L": ["conntrack", "-L"], "spin": [TRAFFIC, "burn", str(self.spin_ms), "1"]}.get(name) or \
-            [TRAFFIC, "dump", name, "1"]
+        if name in BUFFERS:
+            dump = json.loads(self.here.router.run(*self.here.other_pin, TRAFFIC, "dump", name, "1"))
+            self.slices = dump["slices"]
+            return dump["cpu"]
+        command = ["conntrack", "-L"] if name == "conntrack -L" else [TRAFFIC, "burn", str(self.spin_ms), "1"]
         return timed(self.here.router.command(*self.here.other_pin, *command))["cpu"]
 
     def during(self, name, traffic, seconds):
@@ -220,7 +224,8 @@ def measure_variant(plan, variant, namespaces, flows):
                 samples = [loads.during(load, traffic, seconds) for load in ORDER]
                 add_losses(samples)
                 taken[name] += samples
-            taken["buffers"] += [loads.during(size, TRAFFICS["paced"], seconds) for size in BUFFERS]
+            for size in BUFFERS:
+                taken["buffers"].append({**loads.during(size, TRAFFICS["paced"], seconds), "slices": loads.slices})
         assert min(loads.walked) >= flows
     return taken
 
@@ -266,7 +271,7 @@ def times(samples, load, what):
 
 
 def report_variant(taken):
-    rates, waits = [], []
+    rates, waits, chunks = [], [], []
     for load in dict.fromkeys(ORDER):
         both = taken["packets"] + taken["connections"]
         rates.append([load, middle(of(taken["packets"], load, "rate"), ".0f"), *loss(taken["packets"], load),
@@ -275,11 +280,14 @@ def report_variant(taken):
         waits.append([load, *times(taken["connections"], load, "connect"), *times(taken["paced"], load, "connect"),
                       *times(taken["paced"], load, "first_byte")])
     for size in BUFFERS:
+        chunks.append([f"{int(size) // 1024} KiB", *times(taken["buffers"], size, "slices"),
+                       middle(of(taken["buffers"], size, "cpu"), ".2f")])
         waits.append([f"dump, {int(size) // 1024} KiB", "", "", "", *times(taken["buffers"], size, "connect"),
                       *times(taken["buffers"], size, "first_byte")])
     return table(["", "packets/s", "loss %", "from to", "connections/s", "loss %", "from to", "CPU s/s"], rates) + \
         "\nmicroseconds\n" + \
-        table(["", "connect p50", "p99", "max", "paced p50", "p99", "max", "first byte p50", "p99", "max"], waits)
+        table(["", "connect p50", "p99", "max", "paced p50", "p99", "max", "first byte p50", "p99", "max"], waits) + \
+        "\nmicroseconds of a dump's recv(), with softirqs off\n" + table(["buffer", "p50", "p99", "max", "CPU s/s"], chunks)
 
 
 def report(result):
