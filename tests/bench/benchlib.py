@@ -68,6 +68,15 @@ def cpu(pid):
     return int(fields[11]) / TICKS, int(fields[12]) / TICKS
 
 
+def run_time(pid):
+    """CPU seconds of a process and its threads, to the nanosecond."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
+            total += int(schedstat.read().split()[0])
+    return total / 1e9
+
+
 def memory(pid):
     """Bytes of a process: resident, its share of pages that others have too, and the peak of the first."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
