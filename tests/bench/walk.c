@@ -91,15 +91,25 @@ static int run_sockets_floor(struct collector_context *ctx, uint64_t *ret)
 	return r;
 }
 
-static int run_sockets(struct collector_context *ctx, uint64_t *ret)
+static int run_dump(struct collector_context *ctx, bool ports, uint64_t *ret)
 {
 	const struct socket_dump *dump;
 
-	socket_dump_get(ctx, &dump);
+	socket_dump_get(ctx, ports, &dump);
 	for (int family = 0; family < N_FLOW_FAMILIES; family++)
 		for (int state = 0; state < N_TCP_SOCKET_STATES; state++)
 			*ret += dump->counts.tcp[family][state];
-	return socket_dump_error(dump);
+	return dump->error;
+}
+
+static int run_sockets(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_dump(ctx, false, ret);
+}
+
+static int run_ports(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_dump(ctx, true, ret);
 }
 
 static const struct {
@@ -114,6 +124,7 @@ static const struct {
 	{ "lookups", run_lookups },
 	{ "sockets-floor", run_sockets_floor }, /* receives their dump and throws it away */
 	{ "sockets", run_sockets },		/* and counts states */
+	{ "ports", run_ports },			/* and finds who uses most ports */
 };
 
 int main(int argc, char **argv)
@@ -128,7 +139,7 @@ int main(int argc, char **argv)
 		mode++;
 	if (argc != 4 || mode == ARRAY_SIZE(modes)) {
 		fprintf(stderr,
-			"usage: bench_walk floor|walk|join|talkers|all|lookups|sockets-floor|sockets "
+			"usage: bench_walk floor|walk|join|talkers|all|lookups|sockets-floor|sockets|ports "
 			"FLOWS-LIMIT LOOKUPS-LIMIT\n");
 		return EXIT_FAILURE;
 	}
