@@ -16,6 +16,7 @@
 #include "../../exporter/util.h"
 
 #define TIMEOUT_S 600
+#define TCP_STATES_ALL 0xffe /* from 1, ESTABLISHED, to 11, CLOSING */
 
 static int count_message(void *ctx, _unused_ const struct nlmsghdr *message)
 {
@@ -75,7 +76,7 @@ static int run_lookups(struct collector_context *ctx, uint64_t *ret)
 /* The dump of the TCP sockets of both families, by the request that the exporter sends. */
 static int run_sockets_floor(struct collector_context *ctx, uint64_t *ret)
 {
-	const struct inet_diag_req request = { .idiag_states = UINT32_MAX };
+	const struct inet_diag_req request = { .idiag_states = TCP_STATES_ALL };
 
 	return netlink_query(&ctx->netlink, NETLINK_TCP_SOCKETS, &request, sizeof(request),
 			     ctx->deadline_ns, count_message, ret);
@@ -91,7 +92,7 @@ static int run_sockets_two(struct collector_context *ctx, uint64_t *ret)
 		const struct inet_diag_req_v2 request = {
 			.sdiag_family = families[i],
 			.sdiag_protocol = IPPROTO_TCP,
-			.idiag_states = UINT32_MAX,
+			.idiag_states = TCP_STATES_ALL,
 		};
 
 		r = netlink_query(&ctx->netlink, NETLINK_SOCKETS, &request, sizeof(request),
