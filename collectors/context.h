@@ -47,6 +47,7 @@ struct collector_context {
 	/* Of the running request. */
 	uint64_t deadline_ns;  /* CLOCK_MONOTONIC */
 	uint32_t survey_parts; /* enum survey_part that someone in it wants */
+	bool wants_ports;      /* someone in it wants those of the sockets' dump */
 	/* What the kernel says of the connections that requests came on; unknown in a command. */
 	enum tracking connection_tracked[N_FLOW_FAMILIES];
 	/* What the next diagnosis may compare with, newest first; owned, NULL: none. */
