@@ -59,6 +59,7 @@ struct address_set {
 	uint8_t *used;
 	size_t n_slots; /* a power of two, or 0 */
 	size_t n;
+	uint8_t filter[256]; /* 1 at address_filter_slot() of each */
 };
 
 void address_set_finish(struct address_set *set);
@@ -66,11 +67,31 @@ void address_set_finish(struct address_set *set);
 /* 0 (also when it is there already), -ENOMEM, or -E2BIG at the bound. */
 int address_set_add(struct address_set *set, const struct address *a);
 
-/*
- * True for what was added and for 127.0.0.0/8 and ::1, which are local wherever the loopback device
- * is.
- */
-bool address_set_has(const struct address_set *set, const struct address *a);
+/* True for what was added. */
+bool address_set_holds(const struct address_set *set, const struct address *a);
+
+/* True for 127.0.0.0/8 and ::1, which are local wherever the loopback device is. */
+static inline bool address_is_loopback(const struct address *a)
+{
+	static const struct address ipv6 = { .bytes = { [15] = 1 } };
+
+	return address_is_ipv4(a) ? a->bytes[12] == 127 : __builtin_memcmp(a, &ipv6, 16) == 0;
+}
+
+static inline uint8_t address_filter_slot(const struct address *a)
+{
+	uint32_t last;
+
+	__builtin_memcpy(&last, a->bytes + 12, sizeof(last));
+	return last * 0x9e3779b1U >> 24;
+}
+
+/* True for what was added and for loopback. Cheap for what is neither, as most are. */
+static inline bool address_set_has(const struct address_set *set, const struct address *a)
+{
+	return address_is_loopback(a) ||
+	       (set->filter[address_filter_slot(a)] && address_set_holds(set, a));
+}
 
 /*
  * Adds the address of one RTM_NEWADDR message: IFA_LOCAL where there is one (a point-to-point

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One flow of a dump: read, counted and watched. Where libnetfilter_conntrack accepts the message
- * and both have a value, it is the same value.
+ * One flow of a dump: read, counted and watched. Whether its layout is known or not, it is the same
+ * flow. Where libnetfilter_conntrack accepts the message and both have a value, it is the same
+ * value.
  */
 
 #include "messages.h"
@@ -17,6 +18,7 @@
 #include "../../collectors/attribute.h"
 #include "../../collectors/flow_counts.h"
 #include "../../collectors/tracking.h"
+#include "../unit/flow_same.h"
 
 /*
  * Of an attribute that is there twice, the two take different ones: the library the last, the
@@ -127,10 +129,13 @@ static void count(const struct nlmsghdr *message, int rubbish, struct flow *flow
 		  struct flow_counts *counts)
 {
 	const struct address_set own = { 0 };
+	struct flow walked;
 
 	memset(flow, rubbish, sizeof(*flow));
 	memset(counts, 0, sizeof(*counts));
 	flow_parse(message, flow);
+	flow_parse_any(message, &walked);
+	HOLDS(flow_same(flow, &walked));
 	check_bounds(flow);
 	flow_counts_add(counts, flow, &own);
 }
