@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "address.h"
+#include "address_set.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>

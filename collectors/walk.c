@@ -18,7 +18,7 @@
 
 #include "../exporter/log.h"
 #include "../exporter/util.h"
-#include "address.h"
+#include "address_set.h"
 #include "collector.h"
 #include "procfs.h"
 #include "table_parse.h"
