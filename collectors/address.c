@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "address.h"
+#include "address_set.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -13,8 +13,6 @@
 #include "netlink.h"
 
 #define ADDRESS_SET_FIRST_SLOTS 64
-
-static const struct address loopback_ipv6 = { .bytes = { [15] = 1 } };
 
 bool address_is_group(const struct address *a)
 {
@@ -76,6 +74,7 @@ static int address_set_grow(struct address_set *set)
 			bigger.used[slot] = 1;
 		}
 	}
+	memcpy(bigger.filter, set->filter, sizeof(bigger.filter));
 	address_set_finish(set);
 	*set = bigger;
 	return 0;
@@ -98,16 +97,14 @@ int address_set_add(struct address_set *set, const struct address *a)
 		return -E2BIG;
 	set->slots[slot] = *a;
 	set->used[slot] = 1;
+	set->filter[address_filter_slot(a)] = 1;
 	set->n++;
 	return 0;
 }
 
-bool address_set_has(const struct address_set *set, const struct address *a)
+bool address_set_holds(const struct address_set *set, const struct address *a)
 {
-	if (set->n_slots && set->used[address_slot(set, a)])
-		return true;
-	return address_is_ipv4(a) ? a->bytes[12] == 127
-				  : memcmp(a, &loopback_ipv6, sizeof(*a)) == 0;
+	return set->n_slots && set->used[address_slot(set, a)];
 }
 
 /* The address in an attribute; false when its length is not the family's. */

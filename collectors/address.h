@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* One IP address of either family and the set of this host's own ones. */
+/* One IP address of either family. */
 
-#include <linux/netlink.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -51,37 +49,10 @@ static inline bool address_is_link_local(const struct address *a)
  */
 bool address_is_group(const struct address *a);
 
-#define ADDRESS_SET_MAX 65536
+/* True for 127.0.0.0/8 and ::1, which are local wherever the loopback device is. */
+static inline bool address_is_loopback(const struct address *a)
+{
+	static const struct address ipv6 = { .bytes = { [15] = 1 } };
 
-/* Open addressing; zeroed memory is an empty set. Holds at most ADDRESS_SET_MAX addresses. */
-struct address_set {
-	struct address *slots;
-	uint8_t *used;
-	size_t n_slots; /* a power of two, or 0 */
-	size_t n;
-};
-
-void address_set_finish(struct address_set *set);
-
-/* 0 (also when it is there already), -ENOMEM, or -E2BIG at the bound. */
-int address_set_add(struct address_set *set, const struct address *a);
-
-/*
- * True for what was added and for 127.0.0.0/8 and ::1, which are local wherever the loopback device
- * is.
- */
-bool address_set_has(const struct address_set *set, const struct address *a);
-
-/*
- * Adds the address of one RTM_NEWADDR message: IFA_LOCAL where there is one (a point-to-point
- * link's IFA_ADDRESS is the peer), else IFA_ADDRESS. Other messages, families and malformed
- * attributes are skipped. Returns as address_set_add().
- */
-int address_set_add_message(struct address_set *set, const struct nlmsghdr *message);
-
-struct netlink;
-
-/*
- * Fills an empty set from the kernel by RTM_GETADDR, both families. Returns 0 or a negative errno.
- */
-int address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);
+	return address_is_ipv4(a) ? a->bytes[12] == 127 : __builtin_memcmp(a, &ipv6, 16) == 0;
+}

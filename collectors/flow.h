@@ -79,3 +79,9 @@ struct flow {
  * unknown leaves its has bit unset, and attributes it does not know are skipped.
  */
 void flow_parse(const struct nlmsghdr *message, struct flow *ret);
+
+/*
+ * The same, by a walk over the attributes. flow_parse() does it where the message is not laid out
+ * as the kernel usually does; both read the same from any message.
+ */
+void flow_parse_any(const struct nlmsghdr *message, struct flow *ret);

@@ -9,8 +9,9 @@
 
 const uint32_t flow_expiry_limits_s[N_FLOW_EXPIRIES] = { 10, 60, 600, 3600, 86400 };
 
-enum flow_path flow_path(const struct address *initiator, const struct address *responder,
-			 const struct address_set *own)
+static inline __attribute__((always_inline)) enum flow_path path_of(const struct address *initiator,
+								    const struct address *responder,
+								    const struct address_set *own)
 {
 	bool from_here = address_set_has(own, initiator);
 	bool to_here = address_set_has(own, responder);
@@ -21,6 +22,12 @@ enum flow_path flow_path(const struct address *initiator, const struct address *
 	 * What others send to a group or to the broadcast address ends here; it is not passed on.
 	 */
 	return to_here || address_is_group(responder) ? FLOW_INBOUND : FLOW_FORWARDED;
+}
+
+enum flow_path flow_path(const struct address *initiator, const struct address *responder,
+			 const struct address_set *own)
+{
+	return path_of(initiator, responder, own);
 }
 
 static enum flow_reply flow_reply(uint32_t status)
@@ -37,9 +44,15 @@ static enum flow_nat flow_nat(uint32_t status)
 	       (status & IPS_DST_NAT ? FLOW_NAT_DESTINATION : 0);
 }
 
-static void add_status(struct flow_counts *counts, const struct flow *flow)
+/*
+ * From here to flow_counts_add() has is flow->has, but known to the compiler where it is that of
+ * nearly every flow: of these it then asks nothing that has answers.
+ */
+#define _for_each_has static inline __attribute__((always_inline))
+
+_for_each_has void add_status(struct flow_counts *counts, const struct flow *flow, uint32_t has)
 {
-	if (flow->has & FLOW_HAS_PROTOCOL)
+	if (has & FLOW_HAS_PROTOCOL)
 		counts->by_reply[flow->protocol][flow_reply(flow->status)]++;
 	counts->by_nat[flow_nat(flow->status)]++;
 	if (flow->status & IPS_HW_OFFLOAD)
@@ -52,57 +65,81 @@ static void add_status(struct flow_counts *counts, const struct flow *flow)
  * An offloaded flow has no timeout of its own. It may go to the flowtable while the kernel writes
  * its message, behind the status: then only the state that was left out tells.
  */
-static bool is_offloaded(const struct flow *flow)
+_for_each_has bool is_offloaded(const struct flow *flow, uint32_t has)
 {
-	if (flow->has & FLOW_HAS_STATUS && flow->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD))
+	if (has & FLOW_HAS_STATUS && flow->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD))
 		return true;
-	return flow->has & FLOW_HAS_TCP_STATE && flow->tcp_state == FLOW_TCP_OFFLOADED;
+	return has & FLOW_HAS_TCP_STATE && flow->tcp_state == FLOW_TCP_OFFLOADED;
 }
 
-static uint32_t wanted(const struct flow *flow)
+_for_each_has uint32_t wanted(const struct flow *flow, uint32_t has)
 {
 	uint32_t bits = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR |
 			FLOW_HAS_RESPONDER | FLOW_HAS_STATUS;
 
-	if (flow->has & FLOW_HAS_PROTOCOL && flow->protocol == FLOW_TCP)
+	if (has & FLOW_HAS_PROTOCOL && flow->protocol == FLOW_TCP)
 		bits |= FLOW_HAS_TCP_STATE;
-	if (!is_offloaded(flow))
+	if (!is_offloaded(flow, has))
 		bits |= FLOW_HAS_TIMEOUT;
 	return bits;
 }
 
-static void add_established(struct flow_counts *counts, const struct flow *flow)
+_for_each_has void add_timeout(struct flow_counts *counts, const struct flow *flow, uint32_t has)
 {
-	const uint32_t hours = flow->timeout_s / 3600;
+	const uint32_t established = FLOW_HAS_PROTOCOL | FLOW_HAS_TCP_STATE;
+	uint32_t hours;
 
+	/* From the last on: most flows have longer than most limits. */
+	for (int i = N_FLOW_EXPIRIES - 1; i >= 0 && flow->timeout_s <= flow_expiry_limits_s[i]; i--)
+		counts->expiring[i]++;
+	if ((has & established) != established || flow->protocol != FLOW_TCP ||
+	    flow->tcp_state != FLOW_TCP_ESTABLISHED)
+		return;
+	hours = flow->timeout_s / 3600;
 	counts->established_hours_left[hours < N_FLOW_HOURS_LEFT ? hours : N_FLOW_HOURS_LEFT - 1]++;
+}
+
+_for_each_has void add_flow(struct flow_counts *counts, const struct flow *flow, uint32_t has,
+			    const struct address_set *own)
+{
+	const uint32_t protocol = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL;
+	const uint32_t ends = FLOW_HAS_INITIATOR | FLOW_HAS_RESPONDER;
+
+	if ((has & ends) == ends)
+		counts->by_path[path_of(&flow->original.source, &flow->reply.source, own)]++;
+	counts->visited++;
+	counts->missing |= wanted(flow, has) & ~has;
+	if ((has & protocol) == protocol) {
+		counts->by_protocol[flow->family][flow->protocol]++;
+		if (has & FLOW_HAS_TCP_STATE && flow->protocol == FLOW_TCP)
+			counts->by_tcp_state[flow->family][flow->tcp_state]++;
+	}
+	if (has & FLOW_HAS_STATUS)
+		add_status(counts, flow, has);
+	if (has & FLOW_HAS_TIMEOUT)
+		add_timeout(counts, flow, has);
+}
+
+/* Kept apart, so that the usual flows do not pay for its registers. */
+static __attribute__((noinline)) void add_odd(struct flow_counts *counts, const struct flow *flow,
+					      const struct address_set *own)
+{
+	add_flow(counts, flow, flow->has, own);
 }
 
 void flow_counts_add(struct flow_counts *counts, const struct flow *flow,
 		     const struct address_set *own)
 {
-	const uint32_t protocol = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL;
-	const uint32_t ends = FLOW_HAS_INITIATOR | FLOW_HAS_RESPONDER;
-	const uint32_t established = FLOW_HAS_PROTOCOL | FLOW_HAS_TCP_STATE;
+	const uint32_t counted = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR |
+				 FLOW_HAS_RESPONDER | FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT;
+	const uint32_t has = flow->has & (counted | FLOW_HAS_TCP_STATE);
 
-	counts->visited++;
-	counts->missing |= wanted(flow) & ~flow->has;
-	if ((flow->has & protocol) == protocol) {
-		counts->by_protocol[flow->family][flow->protocol]++;
-		if (flow->protocol == FLOW_TCP && flow->has & FLOW_HAS_TCP_STATE)
-			counts->by_tcp_state[flow->family][flow->tcp_state]++;
-	}
-	if (flow->has & FLOW_HAS_STATUS)
-		add_status(counts, flow);
-	if ((flow->has & ends) == ends)
-		counts->by_path[flow_path(&flow->original.source, &flow->reply.source, own)]++;
-	if (!(flow->has & FLOW_HAS_TIMEOUT))
-		return;
-	for (int i = 0; i < N_FLOW_EXPIRIES; i++)
-		counts->expiring[i] += flow->timeout_s <= flow_expiry_limits_s[i];
-	if ((flow->has & established) == established && flow->protocol == FLOW_TCP &&
-	    flow->tcp_state == FLOW_TCP_ESTABLISHED)
-		add_established(counts, flow);
+	if (has == (counted | FLOW_HAS_TCP_STATE))
+		add_flow(counts, flow, counted | FLOW_HAS_TCP_STATE, own);
+	else if (has == counted)
+		add_flow(counts, flow, counted, own);
+	else
+		add_odd(counts, flow, own);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address_set.h"
 #include "flow.h"
 
 enum flow_reply {

@@ -1,49 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * ctnetlink message -> struct flow. This is the hot loop of the walk: it reads only the attributes
- * that are counted and stops behind the last one wanted. The kernel writes tuples, zone, status,
- * timeout and protocol state first (ctnetlink_fill_info() in net/netfilter/nf_conntrack_netlink.c).
- * Nothing here depends on that order but the zone, which most flows lack: it is not looked for
- * behind the last one wanted.
+ * ctnetlink message -> struct flow. Only the attributes that are counted are read, and none behind
+ * the last one wanted. What stands where the kernel usually writes it flow_layout.c reads at once;
+ * what does not, a walk over the attributes does. Nothing depends on their order but the zone,
+ * which most flows lack: it is not looked for behind the last one wanted.
  */
 
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "attribute.h"
-#include "flow.h"
-
-#ifndef IPPROTO_UDPLITE
-#define IPPROTO_UDPLITE 136
-#endif
-
-static enum flow_protocol flow_protocol(uint8_t number)
-{
-	switch (number) {
-	case IPPROTO_TCP:
-		return FLOW_TCP;
-	case IPPROTO_UDP:
-		return FLOW_UDP;
-	case IPPROTO_ICMP:
-		return FLOW_ICMP;
-	case IPPROTO_ICMPV6:
-		return FLOW_ICMPV6;
-	case IPPROTO_SCTP:
-		return FLOW_SCTP;
-	case IPPROTO_GRE:
-		return FLOW_GRE;
-	case IPPROTO_DCCP:
-		return FLOW_DCCP;
-	case IPPROTO_UDPLITE:
-		return FLOW_UDPLITE;
-	default:
-		return FLOW_OTHER;
-	}
-}
+#include "flow_layout.h"
 
 /* What of a tuple could be read. */
 enum {
@@ -148,21 +117,6 @@ static void parse_tcp_state(const struct attribute *protoinfo, struct flow *flow
 	}
 }
 
-static void parse_family(const struct nlmsghdr *message, struct flow *flow)
-{
-	const struct nfgenmsg *header = NLMSG_DATA(message);
-
-	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*header)))
-		return;
-	if (header->nfgen_family == AF_INET)
-		flow->family = FLOW_IPV4;
-	else if (header->nfgen_family == AF_INET6)
-		flow->family = FLOW_IPV6;
-	else
-		return;
-	flow->has |= FLOW_HAS_FAMILY;
-}
-
 /* True once everything that is counted for this flow's protocol was read. */
 static bool is_whole(const struct flow *flow)
 {
@@ -173,17 +127,20 @@ static bool is_whole(const struct flow *flow)
 	       (flow->protocol != FLOW_TCP || flow->has & FLOW_HAS_TCP_STATE);
 }
 
-void flow_parse(const struct nlmsghdr *message, struct flow *ret)
+/* What tuples had of which a flow has all this; nothing where it has no protocol. */
+static uint32_t tuples_of(uint32_t has)
 {
-	struct attribute_cursor cursor = attribute_of_message(message, sizeof(struct nfgenmsg));
-	struct attribute a;
-	bool has_protoinfo = false;
-	uint32_t original = 0, reply = 0;
-	uint8_t number = 0;
+	if (!(has & FLOW_HAS_PROTOCOL))
+		return 0;
+	return TUPLE_NUMBER | TUPLE_ADDRESSES | (has & FLOW_HAS_PORTS ? TUPLE_PORTS : 0);
+}
 
-	ret->has = 0;
-	ret->zone = 0;
-	parse_family(message, ret);
+void flow_parse_attributes(struct attribute_cursor cursor, uint8_t number, struct flow *ret)
+{
+	uint32_t original = tuples_of(ret->has), reply = original;
+	bool has_protoinfo = false;
+	struct attribute a;
+
 	while (!is_whole(ret) && attribute_next(&cursor, &a)) {
 		switch (a.type) {
 		case CTA_TUPLE_ORIG:
@@ -224,4 +181,27 @@ void flow_parse(const struct nlmsghdr *message, struct flow *ret)
 		ret->tcp_state = FLOW_TCP_OFFLOADED;
 		ret->has |= FLOW_HAS_TCP_STATE;
 	}
+}
+
+static void parse_family(const struct nlmsghdr *message, struct flow *flow)
+{
+	const struct nfgenmsg *header = NLMSG_DATA(message);
+
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*header)))
+		return;
+	if (header->nfgen_family == AF_INET)
+		flow->family = FLOW_IPV4;
+	else if (header->nfgen_family == AF_INET6)
+		flow->family = FLOW_IPV6;
+	else
+		return;
+	flow->has |= FLOW_HAS_FAMILY;
+}
+
+void flow_parse_any(const struct nlmsghdr *message, struct flow *ret)
+{
+	ret->has = 0;
+	ret->zone = 0;
+	parse_family(message, ret);
+	flow_parse_attributes(attribute_of_message(message, sizeof(struct nfgenmsg)), 0, ret);
 }

@@ -149,6 +149,23 @@ static const struct nlmsghdr *next_message(const char **at, size_t *left)
 enum { ANSWER_GOES_ON = 0, ANSWER_ENDED = 1 };
 
 /*
+ * A message that says something about the answer: *ret_value is set when that has ended. What says
+ * nothing (NLMSG_NOOP) goes on.
+ */
+static int handle_control(const struct nlmsghdr *message, int *ret_value)
+{
+	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+		*ret_value = -EINTR;
+	else if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
+		*ret_value = control_error(message);
+	else if (message->nlmsg_type == NLMSG_OVERRUN)
+		*ret_value = -ENOBUFS;
+	else
+		return ANSWER_GOES_ON;
+	return ANSWER_ENDED;
+}
+
+/*
  * One received buffer. *ret_value is set when the answer has ended: 0, fn's value or an errno. With
  * what is no message at its end, others may have been lost: that must not pass for a whole answer.
  */
@@ -161,16 +178,15 @@ static int handle_buffer(struct netlink *nl, size_t len, netlink_message_fn fn, 
 	while ((message = next_message(&at, &len))) {
 		if (message->nlmsg_seq != nl->sequence)
 			continue;
-		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
-			*ret_value = -EINTR;
-		else if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
-			*ret_value = control_error(message);
-		else if (message->nlmsg_type == NLMSG_OVERRUN)
-			*ret_value = -ENOBUFS;
-		else if (message->nlmsg_type < NLMSG_MIN_TYPE ||
-			 (*ret_value = fn(ctx, message)) == 0)
+		if (message->nlmsg_type < NLMSG_MIN_TYPE ||
+		    message->nlmsg_flags & NLM_F_DUMP_INTR) {
+			if (handle_control(message, ret_value) == ANSWER_ENDED)
+				return ANSWER_ENDED;
 			continue;
-		return ANSWER_ENDED;
+		}
+		*ret_value = fn(ctx, message);
+		if (*ret_value != 0)
+			return ANSWER_ENDED;
 	}
 	if (len == 0)
 		return ANSWER_GOES_ON;

@@ -46,8 +46,10 @@ struct netlink_query_desc {
 extern const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES];
 
 /*
- * The kernel sizes dump messages after the largest receive buffer it has seen, up to 32 KiB
- * (netlink_dump() in net/netlink/af_netlink.c, max_recvmsg_len).
+ * The kernel sizes dump messages after the largest receive buffer it has seen, up to 32 KiB less
+ * struct skb_shared_info (netlink_recvmsg() and netlink_dump() in net/netlink/af_netlink.c,
+ * max_recvmsg_len); the first one of a socket, which it writes before it has seen any, is smaller.
+ * A recv() brings 34 flows of 225 bytes with 8 KiB, 69 with 16, 135 with 32, and no more with 64.
  */
 #define NETLINK_BUFFER_SIZE 32768
 

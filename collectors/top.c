@@ -78,21 +78,29 @@ static uint32_t *counter_key(const struct top *top, uint32_t counter)
 	return top->keys + (size_t)counter * top->key_words;
 }
 
-static bool counter_has_key(const struct top *top, uint32_t counter, const uint32_t *key)
+/*
+ * words is top->key_words. The compiler knows it where top_add() does, and makes of a loop over a
+ * key what that key needs.
+ */
+#define _for_each_size static inline __attribute__((always_inline))
+
+_for_each_size bool has_key(const struct top *top, uint32_t counter, const uint32_t *key,
+			    uint32_t words)
 {
 	const uint32_t *own = counter_key(top, counter);
 	uint32_t differs = 0;
 
-	for (uint32_t i = 0; i < top->key_words; i++)
+	for (uint32_t i = 0; i < words; i++)
 		differs |= own[i] ^ key[i];
 	return differs == 0;
 }
 
-static uint32_t counter_find(const struct top *top, const uint32_t *key, uint32_t hash)
+_for_each_size uint32_t find_key(const struct top *top, const uint32_t *key, uint32_t words,
+				 uint32_t hash)
 {
 	uint32_t i = top->slots[hash & top->slot_mask];
 
-	while (i != NONE && !(top->counters[i].hash == hash && counter_has_key(top, i, key)))
+	while (i != NONE && !(top->counters[i].hash == hash && has_key(top, i, key, words)))
 		i = top->counters[i].next;
 	return i;
 }
@@ -179,10 +187,10 @@ static uint32_t counter_take_over(struct top *top)
 	return counter;
 }
 
-void top_add(struct top *top, const void *key)
+_for_each_size void add(struct top *top, const uint32_t *key, uint32_t words)
 {
-	const uint32_t hash = (uint32_t)hash_bytes(&top->hash_key, key, top->key_words * 4U);
-	uint32_t counter = counter_find(top, key, hash);
+	const uint32_t hash = (uint32_t)hash_bytes(&top->hash_key, key, words * sizeof(*key));
+	uint32_t counter = find_key(top, key, words, hash);
 
 	top->total++;
 	if (counter == NONE && top->n < top->capacity) {
@@ -197,6 +205,23 @@ void top_add(struct top *top, const void *key)
 		counter_link(top, counter, key, hash);
 	}
 	counter_raise(top, counter);
+}
+
+void top_add(struct top *top, const void *key)
+{
+	switch (top->key_words) {
+	case 1:
+		add(top, key, 1);
+		break;
+	case 4:
+		add(top, key, 4);
+		break;
+	case 8:
+		add(top, key, 8);
+		break;
+	default:
+		add(top, key, top->key_words);
+	}
 }
 
 uint64_t top_error_max(const struct top *top)

@@ -44,13 +44,22 @@ struct tracking_evidence {
  */
 enum tracking tracking_decide(const struct tracking_evidence *evidence);
 
+/* What is left of a fresh flow's timeout: from least_s to span_s more. */
+struct tracking_window {
+	uint64_t least_s, span_s;
+};
+
 /* A consumer of the walk. */
 struct tracking_watch {
 	struct settings settings;
 	bool fresh[N_FLOW_FAMILIES];
 	bool flows[N_FLOW_FAMILIES];
+	/* Made of the settings. */
+	struct tracking_window tcp[N_FLOW_TCP_STATES];
+	struct tracking_window unacknowledged, udp, udp_stream, icmp, icmpv6;
 };
 
+/* The settings must have been read before. */
 struct walk_consumer tracking_consumer(struct tracking_watch *watch);
 
 struct collector_context;

@@ -18,7 +18,7 @@
 
 #include "../exporter/log.h"
 #include "../exporter/util.h"
-#include "address.h"
+#include "address_set.h"
 #include "collector.h"
 #include "procfs.h"
 #include "table_parse.h"
@@ -30,12 +30,14 @@
 #define WALK_ATTEMPTS 3
 
 struct pass {
-	const struct walk_consumer *consumers;
-	size_t n;
+	const struct walk_consumer *consumers, *consumers_end;
 	uint64_t visited;
 	struct address_set own;
-	uint64_t limit; /* 0: none */
+	uint64_t limit; /* UINT64_MAX: none */
 	uint64_t deadline_ns;
+	/* Here, so that nothing is cleared for each message. */
+	struct walk_view view;
+	struct flow flow;
 };
 
 enum { PASS_LIMIT_REACHED = 1 };
@@ -43,27 +45,27 @@ enum { PASS_LIMIT_REACHED = 1 };
 static int pass_add(void *ctx, const struct nlmsghdr *message)
 {
 	struct pass *pass = ctx;
-	const struct walk_view view = { .own = &pass->own, .message = message };
-	struct flow flow;
 
-	if (pass->limit && pass->visited == pass->limit)
+	if (pass->visited == pass->limit)
 		return PASS_LIMIT_REACHED;
 	/* No flow: what else is in this buffer is not known either. */
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
 		return -EBADMSG;
-	flow_parse(message, &flow);
 	pass->visited++;
-	for (size_t i = 0; i < pass->n; i++)
-		pass->consumers[i].add(pass->consumers[i].state, &flow, &view);
+	pass->view.message = message;
+	flow_parse(message, &pass->flow);
+	for (const struct walk_consumer *c = pass->consumers; c < pass->consumers_end; c++)
+		c->add(c->state, &pass->flow, &pass->view);
 	return 0;
 }
 
 static void pass_reset(struct pass *pass)
 {
 	pass->visited = 0;
+	pass->view.own = &pass->own;
 	address_set_finish(&pass->own);
-	for (size_t i = 0; i < pass->n; i++)
-		pass->consumers[i].reset(pass->consumers[i].state);
+	for (const struct walk_consumer *c = pass->consumers; c < pass->consumers_end; c++)
+		c->reset(c->state);
 }
 
 /* 0 where the kernel does not tell. */
@@ -145,7 +147,10 @@ int walk_run(struct collector_context *ctx, const struct walk_consumer *consumer
 	     struct walk_summary *ret)
 {
 	const uint64_t started_ns = clock_monotonic_ns();
-	struct pass pass = { .consumers = consumers, .n = n, .limit = ctx->settings->flows_limit };
+	const uint64_t limit = ctx->settings->flows_limit;
+	struct pass pass = { .consumers = consumers,
+			     .consumers_end = consumers + n,
+			     .limit = limit ? limit : UINT64_MAX };
 	struct table_stats stats = { 0 };
 	int r = table_stats_fetch(ctx, &stats);
 

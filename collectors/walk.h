@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address_set.h"
 #include "flow.h"
 
 /* What a consumer may look at beside the flow; valid during the call. */

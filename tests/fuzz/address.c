@@ -9,7 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include "../../collectors/address.h"
+#include "../../collectors/address_set.h"
 
 /* The attribute with this type and the length of the family's addresses. */
 static const struct nlattr *find(const struct nlmsghdr *message, uint16_t type, size_t length,

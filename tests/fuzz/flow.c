@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * One flow of a dump: read, counted and watched. Where libnetfilter_conntrack accepts the message
- * and both have a value, it is the same value.
+ * One flow of a dump: read, counted and watched. Whether its layout is known or not, it is the same
+ * flow. Where libnetfilter_conntrack accepts the message and both have a value, it is the same
+ * value.
  */
 
 #include "messages.h"
@@ -17,6 +18,7 @@
 #include "../../collectors/attribute.h"
 #include "../../collectors/flow_counts.h"
 #include "../../collectors/tracking.h"
+#include "../unit/flow_same.h"
 
 /*
  * Of an attribute that is there twice, the two take different ones: the library the last, the
@@ -105,7 +107,10 @@ static void compare(const struct nlmsghdr *message, const struct flow *flow)
 			HOLDS(flow->status == nfct_get_attr_u32(ct, ATTR_STATUS));
 		if (both_have(flow, FLOW_HAS_TIMEOUT, ct, ATTR_TIMEOUT))
 			HOLDS(flow->timeout_s == nfct_get_attr_u32(ct, ATTR_TIMEOUT));
-		if (both_have(flow, FLOW_HAS_TCP_STATE, ct, ATTR_TCP_STATE))
+		/* The library keeps the states of the others in the same place. */
+		if (both_have(flow, FLOW_HAS_TCP_STATE, ct, ATTR_TCP_STATE) &&
+		    nfct_attr_is_set(ct, ATTR_SCTP_STATE) <= 0 &&
+		    nfct_attr_is_set(ct, ATTR_DCCP_STATE) <= 0)
 			HOLDS(flow->tcp_state == nfct_get_attr_u8(ct, ATTR_TCP_STATE));
 		if (both_have(flow, FLOW_HAS_PROTOCOL, ct, ATTR_ORIG_L4PROTO))
 			HOLDS((flow->protocol == FLOW_TCP) ==
@@ -127,10 +132,13 @@ static void count(const struct nlmsghdr *message, int rubbish, struct flow *flow
 		  struct flow_counts *counts)
 {
 	const struct address_set own = { 0 };
+	struct flow walked;
 
 	memset(flow, rubbish, sizeof(*flow));
 	memset(counts, 0, sizeof(*counts));
 	flow_parse(message, flow);
+	flow_parse_any(message, &walked);
+	HOLDS(flow_same(flow, &walked));
 	check_bounds(flow);
 	flow_counts_add(counts, flow, &own);
 }

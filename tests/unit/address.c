@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
 
-#include "../../collectors/address.h"
+#include "../../collectors/address_set.h"
 #include "../../collectors/netlink.h"
 #include "address_text.h"
 #include "message.h"
@@ -297,6 +297,26 @@ static void all_addresses_of_the_kernel(_unused_ void **state)
 	address_set_finish(&set);
 }
 
+/* Wherever it has just grown. */
+static void every_size_has_what_was_added(_unused_ void **state)
+{
+	struct address_set set = { 0 };
+
+	for (uint32_t n = 0; n < 600; n++) {
+		const uint32_t wire = htonl(0x0a000000 + n);
+		const struct address added = address_from_ipv4(&wire);
+
+		assert_int_equal(address_set_add(&set, &added), 0);
+		for (uint32_t i = 0; i < 700; i++) {
+			const uint32_t other = htonl(0x0a000000 + i);
+			const struct address a = address_from_ipv4(&other);
+
+			assert_int_equal(address_set_has(&set, &a), i <= n);
+		}
+	}
+	address_set_finish(&set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +331,7 @@ int main(void)
 		cmocka_unit_test(other_messages_are_skipped),
 		cmocka_unit_test(messages_that_are_cut),
 		cmocka_unit_test(all_addresses_of_the_kernel),
+		cmocka_unit_test(every_size_has_what_was_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

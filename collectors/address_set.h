@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* A set of IP addresses: this host's own ones. */
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "address.h"
+
+#define ADDRESS_SET_MAX 65536
+
+/* Open addressing; zeroed memory is an empty set. Holds at most ADDRESS_SET_MAX addresses. */
+struct address_set {
+	struct address *slots;
+	uint8_t *used;
+	size_t n_slots; /* a power of two, or 0 */
+	size_t n;
+	uint8_t filter[256]; /* 1 at address_filter_slot() of each */
+};
+
+void address_set_finish(struct address_set *set);
+
+/* 0 (also when it is there already), -ENOMEM, or -E2BIG at the bound. */
+int address_set_add(struct address_set *set, const struct address *a);
+
+/* True for what was added. As address_set_has() without loopback, and not as cheap. */
+bool address_set_holds(const struct address_set *set, const struct address *a);
+
+static inline uint8_t address_filter_slot(const struct address *a)
+{
+	uint32_t last;
+
+	__builtin_memcpy(&last, a->bytes + 12, sizeof(last));
+	return last * 0x9e3779b1U >> 24;
+}
+
+/* True for what was added and for loopback. Cheap for what is neither, as most are. */
+static inline bool address_set_has(const struct address_set *set, const struct address *a)
+{
+	return address_is_loopback(a) ||
+	       (set->filter[address_filter_slot(a)] && address_set_holds(set, a));
+}
+
+/*
+ * Adds the address of one RTM_NEWADDR message: IFA_LOCAL where there is one (a point-to-point
+ * link's IFA_ADDRESS is the peer), else IFA_ADDRESS. Other messages, families and malformed
+ * attributes are skipped. Returns as address_set_add().
+ */
+int address_set_add_message(struct address_set *set, const struct nlmsghdr *message);
+
+struct netlink;
+
+/*
+ * Fills an empty set from the kernel by RTM_GETADDR, both families. Returns 0 or a negative errno.
+ */
+int address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);
