@@ -17,7 +17,7 @@
 #include "fill.h"
 
 static const char usage[] =
-	"Usage: fill --count=N --mix [--seed=N]\n"
+	"Usage: fill --count=N --mix [--seed=N] [--timeout=SECONDS]\n"
 	"       fill --count=N [option...]\n"
 	"Inserts entries into the conntrack table of this network namespace and prints how many the\n"
 	"kernel took, and how many it refused by which errno.\n"
@@ -29,7 +29,7 @@ static const char usage[] =
 	"  --family=4|6              (4)\n"
 	"  --state=NAME              TCP: none syn_sent syn_recv established fin_wait close_wait\n"
 	"                            last_ack time_wait close syn_sent2 (established)\n"
-	"  --timeout=SECONDS         (600)\n"
+	"  --timeout=SECONDS         (600); of the mixture's kinds the least that one has (0)\n"
 	"  --status=NAME[,NAME]      assured seen_reply (none)\n"
 	"  --source=ADDRESS          (10.0.0.1 or 2001:db8::1)\n"
 	"  --destination=ADDRESS     (198.18.0.0 or 2001:db8:1::)\n"
@@ -227,7 +227,8 @@ static int fill_mix(struct sender *sender, uint64_t count)
 	struct mix mix;
 	int r = 0;
 
-	mix_init(&mix, number(OPTION_SEED, 1, UINT64_MAX));
+	mix_init(&mix, number(OPTION_SEED, 1, UINT64_MAX),
+		 (uint32_t)number(OPTION_TIMEOUT, 0, UINT32_MAX));
 	while (r == 0 && count--) {
 		const struct entry entry = mix_entry(&mix);
 

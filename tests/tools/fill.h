@@ -59,8 +59,11 @@ struct mix {
 	uint64_t random;
 };
 
-/* The fixed mixture, for mix_entry(). Ends the program when it is out of memory. */
-void mix_init(struct mix *mix, uint64_t seed);
+/*
+ * The fixed mixture, for mix_entry(), with no timeout below the least. Ends the program when it is
+ * out of memory.
+ */
+void mix_init(struct mix *mix, uint64_t seed, uint32_t least_timeout_s);
 struct entry mix_entry(struct mix *mix);
 void mix_finish(struct mix *mix);
 void mix_print(void);

@@ -171,7 +171,7 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-void mix_init(struct mix *mix, uint64_t seed)
+void mix_init(struct mix *mix, uint64_t seed, uint32_t least_timeout_s)
 {
 	unsigned int draw = 0;
 
@@ -182,6 +182,8 @@ void mix_init(struct mix *mix, uint64_t seed)
 		abort();
 	for (unsigned int i = 0; i < mix->n; i++) {
 		profile_from_kind(&kinds[i], &mix->profiles[i]);
+		if (mix->profiles[i].timeout_s < least_timeout_s)
+			mix->profiles[i].timeout_s = least_timeout_s;
 		/* Other seeds, other ports and addresses. */
 		mix->used[i] = next_random(&mix->random) % MIX_OFFSETS;
 		for (unsigned int j = 0; j < kinds[i].weight; j++)
