@@ -2,8 +2,8 @@
 """What the parts of tests/bench/run share: timing, medians, tables, the machine, the peers."""
 
 import contextlib
+import decimal
 import http.client
-import math
 import os
 import platform
 import statistics
@@ -92,13 +92,7 @@ def goal(text, value, most):
 
 def digits(value, wanted=3):
     """A number with so many digits, never with an exponent."""
-    if value == 0:
-        return "0"
-    places = wanted - 1 - math.floor(math.log10(abs(value)))
-    text = f"{round(value, places):.{max(0, places)}f}"
-    # Rounded up, 9.996 has one digit more.
-    return text if len(text.replace(".", "").lstrip("0")) <= max(wanted, len(text.split(".")[0])) else \
-        f"{round(value, places - 1):.{max(0, places - 1)}f}"
+    return format(decimal.Decimal(f"{value:#.{wanted}g}"), "f")
 
 
 def thousands(number):

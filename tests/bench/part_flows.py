@@ -35,8 +35,8 @@ NODE_SCRAPE = "node_exporter"
 SUMMARY = {"floor": "bare dump", "walk": "walk, no limit", "walk, default": "walk as it comes",
            "scrape: flows": "scrape of `flows`", "scrape": "scrape, all", "conntrack -L": "`conntrack -L`",
            "/proc": "`cat /proc/net/nf_conntrack`", NODE_SCRAPE: "scrape of node_exporter"}
-CURVES = {"floor": "the kernel's bare dump", "walk": "walk, no limit", "scrape": "a whole scrape",
-          "conntrack -L": "conntrack -L", NODE_SCRAPE: "node_exporter"}
+CURVES = {"floor": "the kernel's bare dump", "walk": "walk, no limit", "scrape": "scrape as it comes",
+          "conntrack -L": "conntrack -L", NODE_SCRAPE: "node_exporter: the count"}
 
 
 @contextlib.contextmanager
@@ -72,11 +72,18 @@ def connections(namespace, sockets):
 
 @contextlib.contextmanager
 def scrapers(namespace):
-    """{name: Scraper} of the exporter and of node_exporter."""
-    with testlib.Exporter(namespace, "--collector.flows.min-interval=0s") as ours, \
-            NodeExporter(namespace, "conntrack") as node:
-        yield {name: Scraper(namespace, ours.port, ours.pids(), path) for name, path in SCRAPES.items()} | \
-            {NODE_SCRAPE: Scraper(namespace, node.port, [node.process.pid])}
+    """{name: Scraper} of the exporter and of node_exporter.
+
+    Each has a server of its own, for a walk has the parts that anyone wanted of the server within the last minute.
+    """
+    with contextlib.ExitStack() as stack:
+        found = {}
+        for name, path in SCRAPES.items():
+            ours = stack.enter_context(testlib.Exporter(namespace, "--collector.flows.min-interval=0s"))
+            found[name] = Scraper(namespace, ours.port, ours.pids(), path)
+        node = stack.enter_context(NodeExporter(namespace, "conntrack"))
+        found[NODE_SCRAPE] = Scraper(namespace, node.port, [node.process.pid])
+        yield found
 
 
 def contenders(servers, passes, repeats):
