@@ -18,6 +18,7 @@ struct collector {
 	const struct metric_desc *descs;
 	size_t n_descs;
 	uint32_t survey_parts; /* enum survey_part it wants of a walk */
+	bool wants_ports;      /* of the sockets' dump */
 	/*
 	 * Emits all samples that could be read. Returns 0, -ENODATA when the kernel has no such
 	 * thing here (module not loaded), or the negative errno of the first thing that failed;

@@ -23,6 +23,7 @@ void collector_context_init(struct collector_context *ctx,
 void collector_context_finish(struct collector_context *ctx)
 {
 	netlink_finish(&ctx->netlink);
+	sysctls_finish(&ctx->sysctls);
 	stat_carry_finish(&ctx->stat);
 	survey_finish(&ctx->survey);
 	for (int i = 0; i < CONTEXT_LOOKS; i++)
@@ -59,9 +60,12 @@ static bool is_missing(const struct collector_context *ctx, const char *path)
  * there in every network namespace: without it, this /proc shows nothing of the network
  * (ProcSubset=pid, not mounted) and says nothing about conntrack either.
  */
-bool collector_may_be_loaded(const struct collector_context *ctx)
+bool collector_may_be_loaded(struct collector_context *ctx)
 {
-	return !is_missing(ctx, "sys/net/netfilter/nf_conntrack_count") ||
+	uint64_t entries;
+
+	return sysctls_read(&ctx->sysctls, ctx->settings->procfs, SYSCTL_COUNT, &entries) !=
+		       -ENOENT ||
 	       !is_missing(ctx, "net/stat/nf_conntrack") ||
 	       try_to_read(ctx, "sys/net/core/somaxconn") < 0;
 }

@@ -11,6 +11,7 @@
 #include "socket_dump.h"
 #include "stat_carry.h"
 #include "survey.h"
+#include "sysctl.h"
 #include "tracking.h"
 
 struct observation;
@@ -35,6 +36,7 @@ struct collector_settings {
 struct collector_context {
 	const struct collector_settings *settings;
 	struct netlink netlink;
+	struct sysctls sysctls;
 	struct stat_carry stat;
 	struct survey survey;
 	uint64_t part_wanted_ns[N_SURVEY_PARTS]; /* CLOCK_MONOTONIC; 0: never */
@@ -45,6 +47,7 @@ struct collector_context {
 	/* Of the running request. */
 	uint64_t deadline_ns;  /* CLOCK_MONOTONIC */
 	uint32_t survey_parts; /* enum survey_part that someone in it wants */
+	bool wants_ports;      /* someone in it wants those of the sockets' dump */
 	/* What the kernel says of the connections that requests came on; unknown in a command. */
 	enum tracking connection_tracked[N_FLOW_FAMILIES];
 	/* What the next diagnosis may compare with, newest first; owned, NULL: none. */
@@ -77,7 +80,7 @@ int collector_query_conntrack(struct collector_context *ctx, enum netlink_query 
 			      uint64_t deadline_ns, netlink_message_fn fn, void *fn_ctx);
 
 /* False where nf_conntrack is not loaded: whoever asked for it would make the kernel load it. */
-bool collector_may_be_loaded(const struct collector_context *ctx);
+bool collector_may_be_loaded(struct collector_context *ctx);
 
 /* netlink_lookup() of flows; returns -ENODATA, and logs -EPERM, as collector_query_conntrack(). */
 int collector_lookup_conntrack(struct collector_context *ctx, size_t n,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -34,6 +35,7 @@ const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES] = {
 	[NETLINK_CONNTRACK_FLOWS] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET), DUMP },
 	[NETLINK_ADDRESSES] = { NETLINK_ROUTE, RTM_GETADDR, DUMP },
 	[NETLINK_SOCKETS] = { NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, DUMP },
+	[NETLINK_TCP_SOCKETS] = { NETLINK_SOCK_DIAG, TCPDIAG_GETSOCK, DUMP },
 	[NETLINK_FLOW_LOOKUP] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET),
 				  NLM_F_REQUEST },
 	[NETLINK_NFT_TABLES] = { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,

@@ -28,7 +28,8 @@ enum netlink_query {
 	NETLINK_CONNTRACK_STATS_CPU,
 	NETLINK_CONNTRACK_FLOWS,
 	NETLINK_ADDRESSES,
-	NETLINK_SOCKETS,
+	NETLINK_SOCKETS,       /* of one family and protocol */
+	NETLINK_TCP_SOCKETS,   /* of both families */
 	NETLINK_FLOW_LOOKUP,   /* one flow by a tuple of either direction */
 	NETLINK_SOCKET_LOOKUP, /* one socket by its addresses, ports and cookie */
 	NETLINK_NFT_TABLES,

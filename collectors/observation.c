@@ -53,8 +53,8 @@ static void take_sockets(struct collector_context *ctx, struct observation *ret)
 {
 	const struct socket_dump *dump;
 
-	socket_dump_get(ctx, &dump);
-	ret->has_sockets = socket_dump_error(dump) == 0;
+	socket_dump_get(ctx, true, &dump);
+	ret->has_sockets = dump->error == 0;
 	ret->sockets = dump->counts;
 	ret->ports = dump->ports;
 }
@@ -103,6 +103,7 @@ void observation_take(struct collector_context *ctx, struct observation *ret)
 	const struct survey *survey;
 
 	ctx->request++;
+	ctx->wants_ports = true;
 	take_numbers(ctx, ret);
 	ret->walk_error = survey_get(ctx, SURVEY_JOIN | SURVEY_TALKERS, &survey);
 	if (ret->walk_error == 0)

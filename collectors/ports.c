@@ -139,13 +139,14 @@ void port_crowds_finish(struct port_crowds *crowds)
 
 void port_crowds_add(struct port_crowds *crowds, const struct lookup *connection)
 {
-	const struct crowd crowd = { connection->local, connection->remote,
-				     connection->remote_port };
+	const struct port_range *range = &crowds->range;
+	const uint16_t port = connection->local_port;
+	struct crowd crowd;
 
-	if (crowds->range.size && connection->local_port >= crowds->range.low &&
-	    connection->local_port <= crowds->range.high &&
-	    !is_reserved(&crowds->range, connection->local_port))
-		top_add(&crowds->top, &crowd);
+	if (range->size == 0 || port < range->low || port > range->high || is_reserved(range, port))
+		return;
+	crowd = (struct crowd){ connection->local, connection->remote, connection->remote_port };
+	top_add(&crowds->top, &crowd);
 }
 
 /* A counter that went from key to key may be high; what it counted for its last one is exact. */
@@ -183,12 +184,12 @@ static int ports_collect(struct collector_context *ctx, struct exposition *e)
 {
 	const struct socket_dump *dump;
 
-	socket_dump_get(ctx, &dump);
+	socket_dump_get(ctx, true, &dump);
 	if (dump->ports.range.known)
 		exposition_u64(e, &ports_descs[PORTS_RANGE], dump->ports.range.value);
 	if (dump->ports.in_use_max.known)
 		exposition_u64(e, &ports_descs[PORTS_IN_USE_MAX], dump->ports.in_use_max.value);
-	return dump->ports_error < 0 ? dump->ports_error : socket_dump_error(dump);
+	return dump->ports_error < 0 ? dump->ports_error : dump->error;
 }
 
 const struct collector ports_collector = {
@@ -197,5 +198,6 @@ const struct collector ports_collector = {
 	.enabled_by_default = true,
 	.descs = ports_descs,
 	.n_descs = ARRAY_SIZE(ports_descs),
+	.wants_ports = true,
 	.collect = ports_collect,
 };

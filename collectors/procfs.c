@@ -67,7 +67,7 @@ static int read_line(int fd, char *text, size_t size)
 	size_t len = 0;
 
 	for (;;) {
-		ssize_t n = read(fd, text + len, size - 1 - len);
+		ssize_t n = pread(fd, text + len, size - 1 - len, (off_t)len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -103,6 +103,29 @@ int procfs_read_u64(const char *root, const char *path, uint64_t *ret)
 	_cleanup_fd_ int fd = open_below(root, path, 0);
 
 	return read_number(fd, ret);
+}
+
+void procfs_number_close(struct procfs_number *number)
+{
+	if (number->is_open)
+		(void)close(number->fd);
+	number->is_open = false;
+}
+
+int procfs_number_read(struct procfs_number *number, const char *root, const char *path,
+		       uint64_t *ret)
+{
+	int r;
+
+	if (number->is_open && read_number(number->fd, ret) == 0)
+		return 0;
+	procfs_number_close(number);
+	number->fd = open_below(root, path, 0);
+	number->is_open = number->fd >= 0;
+	r = read_number(number->fd, ret);
+	if (r < 0)
+		procfs_number_close(number);
+	return r;
 }
 
 int procfs_open_directory(const char *root, const char *path)

@@ -219,6 +219,7 @@ static int find_talkers(struct collector_context *ctx, const struct talkers_quer
 	int r;
 
 	ctx->request++;
+	ctx->wants_ports = false;
 	if (!query->filter)
 		return find_in_survey(ctx, query, ret_walk, ret);
 	if (started_ns < ctx->filtered_walk_ns)

@@ -247,15 +247,26 @@ static void emit_exporter(struct exposition *e, const struct process_self *self,
 	emit_usage(e, &usage);
 }
 
+/* So that one walk and one dump of the sockets do for all collectors of the request. */
+static void note_wants(struct collector_context *ctx, uint64_t mask)
+{
+	ctx->survey_parts = 0;
+	ctx->wants_ports = false;
+	for (size_t i = 0; i < n_collectors; i++) {
+		if (!(mask & 1ULL << i))
+			continue;
+		ctx->survey_parts |= collectors[i]->survey_parts;
+		ctx->wants_ports |= collectors[i]->wants_ports;
+	}
+}
+
 int scrape_run(struct collector_context *ctx, uint64_t mask, const struct process_self *self,
 	       const struct web_state *web, struct exposition *e)
 {
 	struct outcome outcomes[COLLECTORS_MAX] = { 0 };
 
 	ctx->request++;
-	ctx->survey_parts = 0;
-	for (size_t i = 0; i < n_collectors; i++)
-		ctx->survey_parts |= mask & 1ULL << i ? collectors[i]->survey_parts : 0;
+	note_wants(ctx, mask);
 	run_collectors(ctx, mask, e, outcomes);
 	emit_outcomes(e, outcomes);
 	if (self)

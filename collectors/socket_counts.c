@@ -4,6 +4,7 @@
 
 #include <linux/inet_diag.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 /*
  * The kernel admits one connection more than the limit: full means longer than it
@@ -19,16 +20,18 @@ static void add_listener(struct socket_counts *counts, uint32_t length, uint32_t
 		counts->accept_queue_max_ratio = ratio;
 }
 
-bool socket_counts_add(struct socket_counts *counts, int protocol, enum flow_family family,
-		       const struct nlmsghdr *message)
+bool socket_counts_add(struct socket_counts *counts, int protocol, const struct nlmsghdr *message)
 {
 	const struct inet_diag_msg *socket = NLMSG_DATA(message);
+	enum flow_family family;
 	unsigned int state;
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*socket)))
 		return false;
+	family = socket->idiag_family == AF_INET ? FLOW_IPV4 : FLOW_IPV6;
 	state = socket->idiag_state - 1U;
-	if (state >= N_TCP_SOCKET_STATES)
+	if (state >= N_TCP_SOCKET_STATES ||
+	    (family == FLOW_IPV6 && socket->idiag_family != AF_INET6))
 		return true;
 	if (protocol == IPPROTO_UDP) {
 		counts->udp[family][state == TCP_SOCKET_ESTABLISHED ? UDP_SOCKET_CONNECTED

@@ -40,10 +40,9 @@ struct socket_counts {
 };
 
 /*
- * Adds one inet_diag_msg of a dump for protocol (IPPROTO_TCP or IPPROTO_UDP) and family. For a
- * listener idiag_rqueue is the length of its accept queue and idiag_wqueue the limit, for no other
- * socket. One in a state that a newer kernel may have is not counted, nor is a short message; false
- * says that it was short.
+ * Adds one inet_diag_msg of a dump for protocol (IPPROTO_TCP or IPPROTO_UDP). For a listener
+ * idiag_rqueue is the length of its accept queue and idiag_wqueue the limit, for no other socket.
+ * One of a family or in a state that a newer kernel may have is not counted, nor is a short
+ * message; false says that it was short.
  */
-bool socket_counts_add(struct socket_counts *counts, int protocol, enum flow_family family,
-		       const struct nlmsghdr *message);
+bool socket_counts_add(struct socket_counts *counts, int protocol, const struct nlmsghdr *message);

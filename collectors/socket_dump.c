@@ -16,9 +16,8 @@
 
 struct dump {
 	struct socket_counts counts;
-	struct port_crowds crowds;
-	struct socket_connections *connections; /* NULL: not wanted */
-	enum flow_family family;
+	struct port_crowds *crowds;		/* NULL: not wanted */
+	struct socket_connections *connections; /* likewise */
 };
 
 static struct address address_of(const __be32 words[4], uint8_t family)
@@ -38,70 +37,74 @@ static struct lookup connection_of(const struct inet_diag_msg *socket)
 	};
 }
 
-static int on_message(void *ctx, const struct nlmsghdr *message)
+/* For those who want to know more of a socket than its state. */
+static int add_connection(struct dump *dump, const struct inet_diag_msg *socket)
 {
-	struct dump *dump = ctx;
-	const struct inet_diag_msg *socket = NLMSG_DATA(message);
+	const unsigned int state = socket->idiag_state - 1U;
 	struct lookup connection;
-	unsigned int state;
 
-	if (!socket_counts_add(&dump->counts, IPPROTO_TCP, dump->family, message))
-		return -EBADMSG;
 	if (dump->connections)
 		dump->connections->has_bound |= socket->id.idiag_if != 0;
-	state = socket->idiag_state - 1U;
 	if (state >= N_TCP_SOCKET_STATES || state == TCP_SOCKET_LISTEN || state == TCP_SOCKET_CLOSE)
 		return 0;
 	connection = connection_of(socket);
-	port_crowds_add(&dump->crowds, &connection);
+	if (dump->crowds)
+		port_crowds_add(dump->crowds, &connection);
 	if (!dump->connections)
 		return 0;
 	return socket_connections_add(dump->connections, &connection,
 				      state == TCP_SOCKET_ESTABLISHED);
 }
 
-static int dump_family(struct collector_context *ctx, struct dump *dump, enum flow_family family)
+static int on_message(void *ctx, const struct nlmsghdr *message)
 {
-	const struct inet_diag_req_v2 request = {
-		.sdiag_family = family == FLOW_IPV4 ? AF_INET : AF_INET6,
-		.sdiag_protocol = IPPROTO_TCP,
-		.idiag_states = TCP_STATES_ALL,
-	};
+	struct dump *dump = ctx;
 
-	dump->family = family;
-	return netlink_query(&ctx->netlink, NETLINK_SOCKETS, &request, sizeof(request),
+	if (!socket_counts_add(&dump->counts, IPPROTO_TCP, message))
+		return -EBADMSG;
+	if (!dump->crowds && !dump->connections)
+		return 0;
+	return add_connection(dump, NLMSG_DATA(message));
+}
+
+/*
+ * Both families by the one request that the kernel has for that, which is older than the one for
+ * each family: the kernel walks the table of all sockets of all network namespaces, hundreds of
+ * thousands of buckets, once instead of twice. (inet_diag_dump_compat() in net/ipv4/inet_diag.c)
+ */
+static int run_dump(struct collector_context *ctx, struct dump *dump)
+{
+	const struct inet_diag_req request = { .idiag_states = TCP_STATES_ALL };
+
+	return netlink_query(&ctx->netlink, NETLINK_TCP_SOCKETS, &request, sizeof(request),
 			     ctx->deadline_ns, on_message, dump);
 }
 
-int socket_dump_error(const struct socket_dump *dump)
-{
-	const int ipv6 = dump->error[FLOW_IPV6];
-
-	if (dump->error[FLOW_IPV4] < 0)
-		return dump->error[FLOW_IPV4];
-	return ipv6 == -ENOENT ? 0 : ipv6;
-}
-
-static void make(struct collector_context *ctx, struct socket_connections *connections)
+static void make(struct collector_context *ctx, bool ports, struct socket_connections *connections)
 {
 	struct socket_dump *result = &ctx->sockets;
 	struct dump dump = { .connections = connections };
+	struct port_crowds crowds;
 
-	result->ports_error = port_crowds_init(ctx, &dump.crowds);
-	for (enum flow_family family = FLOW_IPV4; family < N_FLOW_FAMILIES; family++)
-		result->error[family] = dump_family(ctx, &dump, family);
-	port_crowds_result(&dump.crowds, &result->ports);
-	if (socket_dump_error(result) < 0)
-		result->ports.in_use_max.known = false;
-	port_crowds_finish(&dump.crowds);
+	*result = (struct socket_dump){ .request = ctx->request, .has_ports = ports };
+	if (ports) {
+		result->ports_error = port_crowds_init(ctx, &crowds);
+		dump.crowds = &crowds;
+	}
+	result->error = run_dump(ctx, &dump);
 	result->counts = dump.counts;
-	result->request = ctx->request;
+	if (!ports)
+		return;
+	port_crowds_result(&crowds, &result->ports);
+	if (result->error < 0)
+		result->ports.in_use_max.known = false;
+	port_crowds_finish(&crowds);
 }
 
-void socket_dump_get(struct collector_context *ctx, const struct socket_dump **ret)
+void socket_dump_get(struct collector_context *ctx, bool ports, const struct socket_dump **ret)
 {
-	if (ctx->sockets.request != ctx->request)
-		make(ctx, NULL);
+	if (ctx->sockets.request != ctx->request || (ports && !ctx->sockets.has_ports))
+		make(ctx, ports || ctx->wants_ports, NULL);
 	*ret = &ctx->sockets;
 }
 
@@ -109,17 +112,11 @@ int socket_dump_again(struct collector_context *ctx, struct socket_connections *
 {
 	struct dump dump = { .connections = connections };
 
-	for (enum flow_family family = FLOW_IPV4; family < N_FLOW_FAMILIES; family++) {
-		int r = dump_family(ctx, &dump, family);
-
-		if (r < 0 && (family == FLOW_IPV4 || r != -ENOENT))
-			return r;
-	}
-	return 0;
+	return run_dump(ctx, &dump);
 }
 
 int socket_dump_connections(struct collector_context *ctx, struct socket_connections *connections)
 {
-	make(ctx, connections);
-	return socket_dump_error(&ctx->sockets);
+	make(ctx, ctx->wants_ports, connections);
+	return ctx->sockets.error;
 }

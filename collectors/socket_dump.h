@@ -29,8 +29,9 @@ struct socket_connections {
 
 struct socket_dump {
 	uint64_t request; /* number of the request it was made for; 0: none yet */
-	int error[N_FLOW_FAMILIES];
+	int error;
 	struct socket_counts counts; /* TCP only */
+	bool has_ports;		     /* the two below */
 	struct ports ports;	     /* in_use_max is unknown unless the dump is whole */
 	int ports_error;	     /* of the range */
 };
@@ -38,18 +39,15 @@ struct socket_dump {
 struct collector_context;
 
 /*
- * Gives the dump of this request, making it when nobody in this request did before. A family whose
- * dump failed has its negative errno in error, -ENOENT where the kernel does not have it. *ret
- * points into ctx.
+ * Gives the dump of this request, with ports when they are wanted, making it when nobody in this
+ * request did before. ctx->wants_ports makes one dump do for everybody: to find crowds costs more
+ * than to count. One that failed has the negative errno in error. *ret points into ctx.
  */
-void socket_dump_get(struct collector_context *ctx, const struct socket_dump **ret);
-
-/* 0, or the negative errno of a family that the kernel has. */
-int socket_dump_error(const struct socket_dump *dump);
+void socket_dump_get(struct collector_context *ctx, bool ports, const struct socket_dump **ret);
 
 /*
- * Makes the dump anew and fills connections, which the caller has initialised, with it. Returns
- * socket_dump_error().
+ * Makes the dump anew and fills connections, which the caller has initialised, with it. Returns 0
+ * or a negative errno.
  */
 int socket_dump_connections(struct collector_context *ctx, struct socket_connections *connections);
 

@@ -125,19 +125,13 @@ static_assert(ARRAY_SIZE(sockets_descs) == N_SOCKETS_METRICS, "one description f
 /* UDP knows two states (udp_diag): connected and not. */
 #define UDP_STATES_ALL (1U << (TCP_SOCKET_ESTABLISHED + 1) | 1U << (TCP_SOCKET_CLOSE + 1))
 
-struct udp_dump {
-	struct socket_counts counts;
-	enum flow_family family;
-};
-
 static int on_udp(void *ctx, const struct nlmsghdr *message)
 {
-	struct udp_dump *dump = ctx;
-
-	return socket_counts_add(&dump->counts, IPPROTO_UDP, dump->family, message) ? 0 : -EBADMSG;
+	return socket_counts_add(ctx, IPPROTO_UDP, message) ? 0 : -EBADMSG;
 }
 
-static int fetch_udp(struct collector_context *ctx, struct udp_dump *dump, enum flow_family family)
+static int fetch_udp(struct collector_context *ctx, enum flow_family family,
+		     struct socket_counts *ret)
 {
 	const struct inet_diag_req_v2 request = {
 		.sdiag_family = family == FLOW_IPV4 ? AF_INET : AF_INET6,
@@ -145,23 +139,23 @@ static int fetch_udp(struct collector_context *ctx, struct udp_dump *dump, enum 
 		.idiag_states = UDP_STATES_ALL,
 	};
 
-	dump->family = family;
 	return netlink_query(&ctx->netlink, NETLINK_SOCKETS, &request, sizeof(request),
-			     ctx->deadline_ns, on_udp, dump);
+			     ctx->deadline_ns, on_udp, ret);
 }
 
 /*
  * Emits the family rows that could be read. A kernel without IPv6 answers -ENOENT: nothing is
  * missing then.
  */
-static int emit_families(struct exposition *e, enum sockets_metric metric,
-			 const int errors[N_FLOW_FAMILIES], const uint64_t *counts)
+static int emit_udp(struct exposition *e, const int errors[N_FLOW_FAMILIES],
+		    const struct socket_counts *counts)
 {
 	int first = 0;
 
 	for (enum flow_family family = FLOW_IPV4; family < N_FLOW_FAMILIES; family++) {
 		if (errors[family] == 0)
-			exposition_grid_row(e, &sockets_descs[metric], family, counts);
+			exposition_grid_row(e, &sockets_descs[SOCKETS_UDP], family,
+					    &counts->udp[0][0]);
 		else if (first == 0 && !(errors[family] == -ENOENT && family == FLOW_IPV6))
 			first = errors[family];
 	}
@@ -170,12 +164,12 @@ static int emit_families(struct exposition *e, enum sockets_metric metric,
 
 static int collect_udp(struct collector_context *ctx, struct exposition *e)
 {
-	struct udp_dump dump = { 0 };
+	struct socket_counts counts = { 0 };
 	int errors[N_FLOW_FAMILIES];
 
 	for (enum flow_family family = FLOW_IPV4; family < N_FLOW_FAMILIES; family++)
-		errors[family] = fetch_udp(ctx, &dump, family);
-	return emit_families(e, SOCKETS_UDP, errors, &dump.counts.udp[0][0]);
+		errors[family] = fetch_udp(ctx, family, &counts);
+	return emit_udp(e, errors, &counts);
 }
 
 static_assert(SOCKETS_FILES_LIMIT - SOCKETS_ORPHANED == LIMIT_FILES_LIMIT,
@@ -200,15 +194,16 @@ static void emit_listeners(struct exposition *e, const struct socket_counts *cou
 static int sockets_collect(struct collector_context *ctx, struct exposition *e)
 {
 	const struct socket_dump *dump;
-	int tcp, udp, limits;
+	int udp, limits;
 
-	socket_dump_get(ctx, &dump);
-	tcp = emit_families(e, SOCKETS_TCP, dump->error, &dump->counts.tcp[0][0]);
+	socket_dump_get(ctx, false, &dump);
+	if (dump->error == 0)
+		exposition_grid(e, &sockets_descs[SOCKETS_TCP], &dump->counts.tcp[0][0]);
 	udp = collect_udp(ctx, e);
 	limits = collect_limits(ctx, e);
-	if (tcp == 0)
+	if (dump->error == 0)
 		emit_listeners(e, &dump->counts);
-	return tcp ? tcp : udp ? udp : limits;
+	return dump->error ? dump->error : udp ? udp : limits;
 }
 
 const struct collector sockets_collector = {

@@ -15,7 +15,6 @@
 #include "../exporter/util.h"
 #include "collector.h"
 #include "entry_size.h"
-#include "procfs.h"
 #include "table_parse.h"
 
 static const struct metric_desc table_descs[] = {
@@ -56,12 +55,20 @@ static const struct metric_desc table_descs[] = {
 static_assert(ARRAY_SIZE(table_descs) == N_TABLE_VALUES, "one description for each metric");
 
 /* The sysctl behind each value that has one. */
-static const char *const table_files[N_TABLE_VALUES] = {
-	[TABLE_ENTRIES] = "sys/net/netfilter/nf_conntrack_count",
-	[TABLE_ENTRIES_LIMIT] = "sys/net/netfilter/nf_conntrack_max",
-	[TABLE_BUCKETS] = "sys/net/netfilter/nf_conntrack_buckets",
-	[TABLE_EXPECTATIONS_LIMIT] = "sys/net/netfilter/nf_conntrack_expect_max",
+static const struct {
+	bool is_there;
+	enum sysctl sysctl;
+} table_files[N_TABLE_VALUES] = {
+	[TABLE_ENTRIES] = { true, SYSCTL_COUNT },
+	[TABLE_ENTRIES_LIMIT] = { true, SYSCTL_MAX },
+	[TABLE_BUCKETS] = { true, SYSCTL_BUCKETS },
+	[TABLE_EXPECTATIONS_LIMIT] = { true, SYSCTL_EXPECT_MAX },
 };
+
+static int read_sysctl(struct collector_context *ctx, enum sysctl sysctl, uint64_t *ret)
+{
+	return sysctls_read(&ctx->sysctls, ctx->settings->procfs, sysctl, ret);
+}
 
 static int fetch_netlink(struct collector_context *ctx, struct reading *values)
 {
@@ -84,9 +91,9 @@ static int fetch_files(struct collector_context *ctx, struct reading *values)
 		uint64_t value;
 		int r;
 
-		if (values[i].known || !table_files[i])
+		if (values[i].known || !table_files[i].is_there)
 			continue;
-		r = procfs_read_u64(ctx->settings->procfs, table_files[i], &value);
+		r = read_sysctl(ctx, table_files[i].sysctl, &value);
 		if (r == 0)
 			values[i] = reading(value);
 		else if (r != -ENOENT && first == 0)
@@ -96,17 +103,13 @@ static int fetch_files(struct collector_context *ctx, struct reading *values)
 }
 
 /* A kernel without the file does not have the extension either. */
-static int estimate_entry_size(const struct collector_context *ctx, struct reading *ret)
+static int estimate_entry_size(struct collector_context *ctx, struct reading *ret)
 {
-	static const char *const files[] = {
-		"sys/net/netfilter/nf_conntrack_acct",
-		"sys/net/netfilter/nf_conntrack_timestamp",
-		"sys/net/netfilter/nf_conntrack_events",
-	};
-	uint64_t flags[ARRAY_SIZE(files)] = { 0 };
+	static const enum sysctl sysctls[] = { SYSCTL_ACCT, SYSCTL_TIMESTAMP, SYSCTL_EVENTS };
+	uint64_t flags[ARRAY_SIZE(sysctls)] = { 0 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int r = procfs_read_u64(ctx->settings->procfs, files[i], &flags[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+		int r = read_sysctl(ctx, sysctls[i], &flags[i]);
 
 		if (r < 0 && r != -ENOENT)
 			return r;

@@ -16,6 +16,8 @@ struct answer_header {
 	uint64_t length;
 };
 
+#define ANSWER_PACKET_MAX (sizeof(struct answer_header) + ANSWER_CHUNK_MAX)
+
 int channel_create(int ret_fds[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
@@ -54,15 +56,25 @@ int channel_receive_request(int fd, uint64_t allowed, struct request *ret)
 	return 1;
 }
 
+static size_t chunk_length(size_t left)
+{
+	return left < ANSWER_CHUNK_MAX ? left : ANSWER_CHUNK_MAX;
+}
+
 int channel_send_answer(int fd, int status, const char *bytes, size_t length)
 {
 	const struct answer_header header = { REQUEST_MAGIC, status, length };
-	int r = send_packet(fd, &header, sizeof(header));
+	char packet[ANSWER_PACKET_MAX] _uninitialized_;
+	size_t at = chunk_length(length);
+	int r;
 
-	for (size_t at = 0; r == 0 && at < length; at += ANSWER_CHUNK_MAX) {
-		size_t left = length - at;
-
-		r = send_packet(fd, bytes + at, left < ANSWER_CHUNK_MAX ? left : ANSWER_CHUNK_MAX);
+	memcpy(packet, &header, sizeof(header));
+	if (at > 0)
+		memcpy(packet + sizeof(header), bytes, at);
+	r = send_packet(fd, packet, sizeof(header) + at);
+	for (size_t n; r == 0 && at < length; at += n) {
+		n = chunk_length(length - at);
+		r = send_packet(fd, bytes + at, n);
 	}
 	return r;
 }
@@ -78,22 +90,6 @@ void answer_finish(struct answer *answer)
 	buffer_finish(&answer->body);
 }
 
-static int take_header(struct answer *answer, const char *bytes, size_t length)
-{
-	struct answer_header header;
-
-	if (length != sizeof(header))
-		return -EBADMSG;
-	memcpy(&header, bytes, sizeof(header));
-	if (header.magic != REQUEST_MAGIC || header.status > 0 || header.status < -ERRNO_MAX ||
-	    header.length > ANSWER_SIZE_MAX)
-		return -EBADMSG;
-	answer->has_header = true;
-	answer->status = header.status;
-	answer->length = header.length;
-	return 0;
-}
-
 /* What there is no memory for is read all the same: the next answer begins behind it. */
 static int take_chunk(struct answer *answer, const char *bytes, size_t length)
 {
@@ -106,9 +102,27 @@ static int take_chunk(struct answer *answer, const char *bytes, size_t length)
 	return 0;
 }
 
+/* What is behind the header is the first chunk. */
+static int take_header(struct answer *answer, const char *bytes, size_t length)
+{
+	struct answer_header header;
+
+	if (length < sizeof(header))
+		return -EBADMSG;
+	memcpy(&header, bytes, sizeof(header));
+	if (header.magic != REQUEST_MAGIC || header.status > 0 || header.status < -ERRNO_MAX ||
+	    header.length > ANSWER_SIZE_MAX)
+		return -EBADMSG;
+	answer->has_header = true;
+	answer->status = header.status;
+	answer->length = header.length;
+	return take_chunk(answer, bytes + sizeof(header), length - sizeof(header));
+}
+
 int channel_receive_answer(int fd, struct answer *answer)
 {
-	char bytes[ANSWER_CHUNK_MAX + 1]; /* one more, so that a larger packet shows */
+	/* One more, so that a larger packet shows. */
+	char bytes[ANSWER_PACKET_MAX + 1] _uninitialized_;
 
 	while (!answer->has_header || answer->received < answer->length) {
 		ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);

@@ -4,8 +4,9 @@
 /*
  * The one connection between the two processes: a SOCK_SEQPACKET pair. The web process sends
  * fixed-size requests, the collector process answers each with a header that holds the length, then
- * the bytes in chunks. The collector believes nothing it reads: a request that is not exactly right
- * ends both processes.
+ * the bytes in chunks, the first of them in the header's packet: each packet may wake up the web
+ * process. The collector believes nothing it reads: a request that is not exactly right ends both
+ * processes.
  */
 
 #include <stdbool.h>

@@ -77,6 +77,34 @@ static size_t utf8_length(const unsigned char *s)
 	return n;
 }
 
+/* How many bytes from s on are ASCII that is written as it is everywhere. */
+static size_t plain_length(const unsigned char *s)
+{
+	size_t n = 0;
+
+	while (s[n] > '"' ? s[n] < 0x80 && s[n] != '\\' : s[n] == ' ' || s[n] == '!')
+		n++;
+	return n;
+}
+
+/* Writes the character at s, which is not the end, and returns its length. */
+static size_t write_character(struct buffer *out, const unsigned char *s, bool escape_quote)
+{
+	const size_t n = utf8_length(s);
+
+	if (n == 0)
+		buffer_append_string(out, "\xef\xbf\xbd");
+	else if (*s == '\\')
+		buffer_append_string(out, "\\\\");
+	else if (*s == '\n')
+		buffer_append_string(out, "\\n");
+	else if (*s == '"' && escape_quote)
+		buffer_append_string(out, "\\\"");
+	else
+		buffer_append(out, s, n);
+	return n ? n : 1;
+}
+
 /*
  * Backslash and newline are escaped everywhere, the double quote where the caller says so. One byte
  * of invalid UTF-8 makes a scraper refuse the whole answer, so such bytes become U+FFFD.
@@ -84,22 +112,15 @@ static size_t utf8_length(const unsigned char *s)
 static void write_escaped(struct buffer *out, const char *text, bool escape_quote)
 {
 	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
 
-	for (; *s; s += n) {
-		n = utf8_length(s);
-		if (n == 0) {
-			buffer_append_string(out, "\xef\xbf\xbd");
-			n = 1;
-		} else if (*s == '\\') {
-			buffer_append_string(out, "\\\\");
-		} else if (*s == '\n') {
-			buffer_append_string(out, "\\n");
-		} else if (*s == '"' && escape_quote) {
-			buffer_append_string(out, "\\\"");
-		} else {
-			buffer_append(out, s, n);
-		}
+	for (;;) {
+		const size_t n = plain_length(s);
+
+		buffer_append(out, s, n);
+		s += n;
+		if (!*s)
+			return;
+		s += write_character(out, s, escape_quote);
 	}
 }
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,12 +79,32 @@ static void read_stat(const struct process_self *self, struct process_usage *usa
 	set_value(usage, PROCESS_RESIDENT_BYTES, resident_pages * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
+/*
+ * Since Linux 6.2 the size of /proc/self/fd is the number of its entries (proc_fd_getattr() in
+ * fs/proc/fd.c), which takes a tenth of the time that listing them takes; before it is 0. By
+ * number: fstat() of some C libraries is newfstatat(), which takes paths, too, and which the web
+ * process may not call.
+ */
+static uint64_t count_fds(DIR *fds)
+{
+	uint64_t n = 0;
+#if defined(__x86_64__) || defined(__aarch64__)
+	struct stat status;
+
+	if (syscall(SYS_fstat, dirfd(fds), &status) == 0 && status.st_size > 0)
+		n = (uint64_t)status.st_size;
+#endif
+	return n;
+}
+
 static void read_fds(const struct process_self *self, struct process_usage *usage)
 {
 	const struct dirent *entry;
-	uint64_t n = 0;
+	uint64_t n = self->fds ? count_fds(self->fds) : 0;
 
-	if (!self->fds)
+	if (n > 0)
+		set_value(usage, PROCESS_OPEN_FDS, n);
+	if (!self->fds || n > 0)
 		return;
 	rewinddir(self->fds);
 	errno = 0;

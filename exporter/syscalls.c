@@ -53,6 +53,7 @@ static const struct {
 	{ SCMP_SYS(_llseek), ALL },
 	{ SCMP_SYS(getdents64), ALL },
 	{ SCMP_SYS(getrusage), ALL },
+	{ SCMP_SYS(fstat), ALL },
 	/* clocks, where the vDSO has no answer: not for this clock source, or switched off */
 	{ SCMP_SYS(clock_gettime), ALL },
 	{ SCMP_SYS(clock_gettime64), ALL },
@@ -88,7 +89,6 @@ static const struct {
 	{ SCMP_SYS(exit), FILES },
 	{ SCMP_SYS(getrandom), FILES | COLLECTOR }, /* COLLECTOR: keys of hash tables */
 	/* files of the web configuration: have they changed? */
-	{ SCMP_SYS(fstat), FILES },
 	{ SCMP_SYS(fstat64), FILES },
 	{ SCMP_SYS(newfstatat), FILES },
 	{ SCMP_SYS(fstatat64), FILES },

@@ -20,6 +20,16 @@
 /* A variable's attribute: the file descriptor is closed at the end of the scope. */
 #define _cleanup_fd_ __attribute__((cleanup(fd_cleanup)))
 
+/*
+ * A large array that is written before it is read: the compiler is told to zero variables, which
+ * here would take as long as a system call and leave nothing else in the cache.
+ */
+#if defined(__has_attribute) && __has_attribute(uninitialized)
+#define _uninitialized_ __attribute__((uninitialized))
+#else
+#define _uninitialized_
+#endif
+
 /* A parameter that a callback's type demands and this one does without. */
 #define _unused_ __attribute__((unused))
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A pass over the conntrack table of this network namespace, for tests/bench/run to time. Prints
- * the flows read, or the sockets looked up. Where passes are asked for, each as if the program had
- * just started, also the seconds that one took without the start: wall, user, system; and the peak
- * resident KiB.
+ * Passes over the conntrack table of this network namespace, for tests/bench/run to time. Prints
+ * the flows read, or the sockets looked up. Where a number of passes is given, it makes so many,
+ * one for each request of a server, and prints the seconds that one took: wall, user, system; and
+ * the peak resident KiB.
  */
 
 #include <inttypes.h>
+#include <linux/inet_diag.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,6 +19,7 @@
 #include "../../exporter/util.h"
 
 #define TIMEOUT_S 600
+#define TCP_STATES_ALL 0xffe /* from 1, ESTABLISHED, to 11, CLOSING */
 
 static int count_message(void *ctx, _unused_ const struct nlmsghdr *message)
 {
@@ -73,6 +76,55 @@ static int run_lookups(struct collector_context *ctx, uint64_t *ret)
 	return 0;
 }
 
+/* The dump of the TCP sockets of both families, by the request that the exporter sends. */
+static int run_sockets_floor(struct collector_context *ctx, uint64_t *ret)
+{
+	const struct inet_diag_req request = { .idiag_states = TCP_STATES_ALL };
+
+	return netlink_query(&ctx->netlink, NETLINK_TCP_SOCKETS, &request, sizeof(request),
+			     ctx->deadline_ns, count_message, ret);
+}
+
+/* A dump of each, as ss and others ask for them. */
+static int run_sockets_two(struct collector_context *ctx, uint64_t *ret)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
+		const struct inet_diag_req_v2 request = {
+			.sdiag_family = families[i],
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_states = TCP_STATES_ALL,
+		};
+
+		r = netlink_query(&ctx->netlink, NETLINK_SOCKETS, &request, sizeof(request),
+				  ctx->deadline_ns, count_message, ret);
+	}
+	return r;
+}
+
+static int run_dump(struct collector_context *ctx, bool ports, uint64_t *ret)
+{
+	const struct socket_dump *dump;
+
+	socket_dump_get(ctx, ports, &dump);
+	for (int family = 0; family < N_FLOW_FAMILIES; family++)
+		for (int state = 0; state < N_TCP_SOCKET_STATES; state++)
+			*ret += dump->counts.tcp[family][state];
+	return dump->error;
+}
+
+static int run_sockets(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_dump(ctx, false, ret);
+}
+
+static int run_ports(struct collector_context *ctx, uint64_t *ret)
+{
+	return run_dump(ctx, true, ret);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct collector_context *ctx, uint64_t *ret);
@@ -80,7 +132,13 @@ static const struct {
 	{ "floor", run_floor }, /* receives the dump and throws it away */
 	{ "walk", run_walk },	/* and counts */
 	{ "join", run_join },	/* and joins with the sockets */
-	{ "talkers", run_talkers }, { "all", run_all }, { "lookups", run_lookups },
+	{ "talkers", run_talkers },
+	{ "all", run_all },
+	{ "lookups", run_lookups },
+	{ "sockets-floor", run_sockets_floor }, /* receives their dump and throws it away */
+	{ "sockets-two", run_sockets_two },	/* likewise, a dump for each family */
+	{ "sockets", run_sockets },		/* and counts states */
+	{ "ports", run_ports },			/* and finds who uses most ports */
 };
 
 struct spent {
@@ -116,18 +174,15 @@ static long peak_resident_kib(void)
 	return kib;
 }
 
-static int run_passes(size_t mode, const struct collector_settings *settings, uint64_t passes,
-		      uint64_t *ret)
+static int run_passes(size_t mode, struct collector_context *ctx, uint64_t passes, uint64_t *ret)
 {
-	struct collector_context ctx;
 	int r = 0;
 
 	while (r == 0 && passes--) {
 		*ret = 0;
-		collector_context_init(&ctx, settings);
-		ctx.deadline_ns = clock_monotonic_ns() + TIMEOUT_S * NSEC_PER_SEC;
-		r = modes[mode].run(&ctx, ret);
-		collector_context_finish(&ctx);
+		ctx->request++;
+		ctx->deadline_ns = clock_monotonic_ns() + TIMEOUT_S * NSEC_PER_SEC;
+		r = modes[mode].run(ctx, ret);
 	}
 	return r;
 }
@@ -135,6 +190,7 @@ static int run_passes(size_t mode, const struct collector_settings *settings, ui
 int main(int argc, char **argv)
 {
 	struct collector_settings settings = { .procfs = "/proc" };
+	struct collector_context ctx;
 	struct spent start, end;
 	uint64_t count = 0, passes = 1;
 	size_t mode = 0;
@@ -144,17 +200,19 @@ int main(int argc, char **argv)
 		mode++;
 	if (argc < 4 || argc > 5 || mode == ARRAY_SIZE(modes)) {
 		fprintf(stderr,
-			"usage: bench_walk floor|walk|join|talkers|all|lookups "
-			"FLOWS-LIMIT LOOKUPS-LIMIT [PASSES]\n");
+			"usage: bench_walk floor|walk|join|talkers|all|lookups|sockets-floor|"
+			"sockets-two|sockets|ports FLOWS-LIMIT LOOKUPS-LIMIT [PASSES]\n");
 		return EXIT_FAILURE;
 	}
 	settings.flows_limit = strtoull(argv[2], NULL, 10);
 	settings.correlation_lookups = strtoull(argv[3], NULL, 10);
 	if (argc == 5)
 		passes = strtoull(argv[4], NULL, 10);
+	collector_context_init(&ctx, &settings);
 	start = spent_until_now();
-	r = run_passes(mode, &settings, passes, &count);
+	r = run_passes(mode, &ctx, passes, &count);
 	end = spent_until_now();
+	collector_context_finish(&ctx);
 	if (r != 0) {
 		fprintf(stderr, "bench_walk: %s: %s\n", argv[1], strerror(-r));
 		return EXIT_FAILURE;

@@ -99,7 +99,8 @@ def stopped(pid):
     """The process stands still in the with block."""
     os.kill(pid, signal.SIGSTOP)
     try:
-        wait_until(lambda: status(pid)["State"].startswith("T"), 5, "SIGSTOP took effect")
+        # Beside strace it is "t (tracing stop)".
+        wait_until(lambda: status(pid)["State"].upper().startswith("T"), 5, "SIGSTOP took effect")
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -21,6 +21,9 @@ UNPRIVILEGED = {**ALL_1, "flows": 0, "correlation": 0}
 CAP_NET_ADMIN = 0x1000
 # FILES_WANTED, SERVICE_FILES_MAX
 WEB_FILES, COLLECTOR_FILES = 1024, 64
+# The limit comes over netlink.
+SYSCTLS = [f"/proc/sys/net/netfilter/nf_conntrack_{name}"
+           for name in ("count", "buckets", "expect_max", "acct", "timestamp", "events")]
 NOTHING = ("Max core file size", "Max locked memory", "Max msgqueue size", "Max realtime priority",
            *(["Max processes"] if SECCOMP else []))
 WITHOUT_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer cannot run beside strace
@@ -104,10 +107,10 @@ class TwoProcesses(TestCase):
             "anon_inode:[signalfd]": 1, "/proc//stat": 1, "/proc//fd": 1})
         self.assertEqual(kinds(self.collector), {
             "socket": 1 + len(socket_inodes(self.collector) & table_inodes(self.collector, "netlink")),
-            "/proc//stat": 1, "/proc//fd": 1})
-        for pid in (self.web, self.collector):
+            "/proc//stat": 1, "/proc//fd": 1, **dict.fromkeys(SYSCTLS, 1)})
+        for pid, sysctls in ((self.web, []), (self.collector, SYSCTLS)):
             own = {target for target in descriptors(pid).values() if target.startswith("/proc/")}
-            self.assertEqual(own, {f"/proc/{pid}/stat", f"/proc/{pid}/fd"})
+            self.assertEqual(own, {f"/proc/{pid}/stat", f"/proc/{pid}/fd", *sysctls})
 
     def test_descriptors_are_closed_on_exec(self):
         for pid in (self.web, self.collector):

@@ -63,6 +63,12 @@ class Procfs(TestCase):
             with open(path, "w", encoding="latin-1") as file:
                 file.write(text)
 
+    def remove(self, path):
+        """As a sysctl goes with its module: it cannot be read any more even where it is open."""
+        path = os.path.join(self.directory, path)
+        os.truncate(path, 0)
+        os.unlink(path)
+
     def start(self, *flags):
         """An exporter that has the files only, no netlink."""
         return self.exporter(f"--path.procfs={self.directory}", *flags, namespace=self.namespace, prefix=NO_CAPABILITY)
@@ -151,7 +157,7 @@ class Procfs(TestCase):
                  "sys/net/netfilter/nf_conntrack_acct": {"conntrack_setting"}}
         for path, names in cases.items():
             with self.subTest(path):
-                os.unlink(os.path.join(self.directory, path))
+                self.remove(path)
                 self.assertEqual(complete - it.metrics().names(), names)
                 self.fill({path: FILES[path]})
         self.assertEqual(it.metrics().names(), complete)

@@ -18,6 +18,7 @@ MESSAGES = {
     "NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_GETTABLE",
     "RTM_GETADDR",
     "SOCK_DIAG_BY_FAMILY",
+    "TCPDIAG_GETSOCK",
 }
 FLAGS = {"NLM_F_REQUEST", "NLM_F_DUMP", "NLM_F_ACK"}
 # What writes to descriptors, and what those may be.

@@ -13,7 +13,7 @@ from common import COLLECTORS, SANITIZED, TestCase, Wire, gone, status, stopped,
 ALL_1 = dict.fromkeys(COLLECTORS, 1)
 PLAIN = "text/plain; charset=utf-8"
 HTML = "text/html; charset=UTF-8"
-SLOWER = 5 if SANITIZED else 1
+SLOWER = 5 if SANITIZED else 2  # other tests run beside
 # So short a deadline that the second look of a diagnosis comes half a second after the first.
 SOON = "X-Prometheus-Scrape-Timeout-Seconds: 1.5"
 LOOK_INTERVAL_S = 5

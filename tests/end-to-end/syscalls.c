@@ -188,7 +188,7 @@ static long stat_descriptor(void)
 {
 	struct stat status;
 
-	return fstat(sockets[0], &status);
+	return syscall(SYS_fstat, sockets[0], &status);
 }
 
 static long sleep_shortly(void)
@@ -245,7 +245,7 @@ static const struct {
 	{ "bind", call_bind, COLLECTOR },
 	{ "accept4", call_accept, WEB },
 	{ "getrlimit", limit_read, WEB | COLLECTOR },
-	{ "fstat", stat_descriptor, FILES },
+	{ "fstat", stat_descriptor, WEB | COLLECTOR },
 	{ "stat of a path", stat_path, FILES },
 	{ "nanosleep", sleep_shortly, COMMAND },
 	{ "getrandom", call_getrandom, FILES | COLLECTOR },

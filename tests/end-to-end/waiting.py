@@ -2,26 +2,32 @@
 """Scrapes that wait: nothing blocks, equal scrapes share one collection, their number is limited."""
 
 import gzip
+import os
+import shutil
+import tempfile
 import time
 
 from common import ACCEPT_OPENMETRICS, COLLECTORS, SANITIZED, TestCase, Wire, stopped, successes, testlib
 
 ALL_1 = dict.fromkeys(COLLECTORS, 1)
-SLOWER = 5 if SANITIZED else 1
+SLOWER = 5 if SANITIZED else 2  # other tests run beside
+FLOWS = 1000
 BUSY = "The collector process is busy, try again later.\n"
 
 
-class Waiting(TestCase):
-    def start(self, *flags):
-        it = self.exporter(*flags)
-        return it, it.pids()[1]
-
+class Wires(TestCase):
     def wires(self, it, n):
         return [self.enter(Wire(it, source=f"127.0.1.{1 + number // 50}")) for number in range(n)]
 
     def healthy(self, it):
         """Everything that was sent before has been looked at when this is answered."""
         self.assertEqual(it.request("/-/healthy", timeout=5).text, "Healthy\n")
+
+
+class Waiting(Wires):
+    def start(self, *flags):
+        it = self.exporter(*flags)
+        return it, it.pids()[1]
 
     def test_health_while_a_scrape_waits(self):
         it, collector = self.start()
@@ -159,6 +165,62 @@ class Waiting(TestCase):
             second.get("/metrics")
             self.assertTrue(second.silent())
         self.assertEqual(second.reply().status, 200)
+
+
+class OneWalk(Wires):
+    """What the kernel is asked for while several ask, of a table with flows in it."""
+
+    def start(self, *flags):
+        if not shutil.which("strace"):
+            self.skipTest("strace is not installed")
+        namespace = self.enter(testlib.Namespace())
+        namespace.run(testlib.FILL, "--mix", "--timeout=3600", f"--count={FLOWS}")
+        self.trace = os.path.join(self.enter(tempfile.TemporaryDirectory(prefix="waiting-")), "trace")
+        # LeakSanitizer cannot run beside strace.
+        return self.exporter(*flags, namespace=namespace, env={"ASAN_OPTIONS": "detect_leaks=0"},
+                             prefix=("strace", "-f", "-o", self.trace, "-e", "trace=sendto,sendmsg"))
+
+    def dumps(self):
+        """How often the whole table was asked for so far; a socket's own flow is no dump."""
+        with open(self.trace, encoding="utf-8") as trace:
+            return sum("IPCTNL_MSG_CT_GET," in line and "NLM_F_DUMP" in line for line in trace)
+
+    def ask(self, it, *questions):
+        """All these at once; the walks that the answers show."""
+        wires = self.wires(it, len(questions))
+        with stopped(it.pids()[1]):
+            for wire, question in zip(wires, questions):
+                wire.get(*question)
+                self.healthy(it)
+            self.assertTrue(all(wire.silent(0) for wire in wires))
+        stamps = []
+        for wire in wires:
+            reply = wire.reply()
+            self.assertEqual(reply.status, 200)
+            packed = reply.headers.get("content-encoding") == "gzip"
+            text = (gzip.decompress(reply.body) if packed else reply.body).decode()
+            given = testlib.Metrics(text)
+            self.assertEqual(given.sum("conntrack_flows"), FLOWS)
+            stamps.append(given.get("conntrack_walk_timestamp_seconds"))
+        return set(stamps)
+
+    def test_equal_scrapes_at_once_are_one_walk_without_any_reuse(self):
+        it = self.start("--collector.flows.min-interval=0s")
+        equal = [("/metrics",), ("/metrics", "Accept-Encoding: gzip"), ("/metrics?nothing=1",),
+                 *[("/metrics", f"X-Prometheus-Scrape-Timeout-Seconds: {seconds}") for seconds in (20, 25, 30, 35, 40)]]
+        first = self.ask(it, *equal)
+        self.assertEqual((len(first), self.dumps()), (1, 1))
+        second = self.ask(it, *equal)
+        self.assertEqual((len(first | second), self.dumps()), (2, 2), "what is asked for later is walked for anew")
+
+    def test_other_scrapes_at_once_reuse_the_walk(self):
+        it = self.start("--collector.flows.min-interval=60s")
+        stamps = self.ask(it, ("/metrics",), ("/metrics", f"Accept: {ACCEPT_OPENMETRICS}"), ("/metrics?collect[]=flows",),
+                          ("/metrics?collect[]=flows&collect[]=table", "Accept-Encoding: gzip"),
+                          ("/metrics?collect[]=flows&collect[]=correlation",), ("/metrics?exclude[]=ports",),
+                          ("/metrics?collect[]=flows", "X-Prometheus-Scrape-Timeout-Seconds: 60"),
+                          ("/metrics?collect[]=flows", "X-Prometheus-Scrape-Timeout-Seconds: 5"))
+        self.assertEqual((len(stamps), self.dumps()), (1, 1))
 
 
 if __name__ == "__main__":

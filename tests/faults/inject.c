@@ -282,6 +282,15 @@ ssize_t pread64(int fd, void *bytes, size_t len, off64_t at)
 	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len), at);
 }
 
+ssize_t __pread64_chk(int fd, void *bytes, size_t len, off64_t at, size_t room);
+
+ssize_t __pread64_chk(int fd, void *bytes, size_t len, off64_t at, size_t room)
+{
+	const struct slot *slot = find(CALL_PREAD);
+	REAL(__pread64_chk);
+	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len), at, room);
+}
+
 ssize_t write(int fd, const void *bytes, size_t len)
 {
 	const struct slot *slot = find(CALL_WRITE);

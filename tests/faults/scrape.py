@@ -80,17 +80,19 @@ class Collector(TestCase):
             self.inject_each("open", error=error)
             self.inject("open", 1, self.truth.wrong, error=error, last=FOREVER)
         for error in some((errno.EIO, errno.ESRCH, errno.ENOMEM)):
-            self.inject_each("read", error=error)
-            self.inject("read", 1, self.truth.wrong, error=error, last=FOREVER)
-        for call in ("pread", "readdir"):
-            self.inject_each(call, error=errno.EIO)
+            for call in ("read", "pread"):
+                self.inject_each(call, error=error)
+                self.inject(call, 1, self.truth.wrong, error=error, last=FOREVER)
+        self.inject_each("readdir", error=errno.EIO)
 
     def test_short_and_interrupted_reads(self):
         """These are no errors."""
         self.start()
         # What follows the first bytes of a sysctl is not given any more (proc_dointvec()).
-        self.inject_each("read", action="short", argument=1)
-        self.inject("read", 1, self.truth.wrong, action="short", argument=1, last=FOREVER)
+        for call in ("read", "pread"):
+            self.inject_each(call, action="short", argument=1)
+            self.inject(call, 1, self.truth.wrong, action="short", argument=1, last=FOREVER)
+        self.inject_each("pread", error=errno.EINTR)
         for call in ("read", "recvmsg", "sendto", "getrandom", "recv", "send"):
             self.inject_each(call, self.truth.changed, error=errno.EINTR)
             self.inject(call, RANDOM.randint(1, self.total(call)), self.truth.changed, error=errno.EINTR, last=500)

@@ -29,7 +29,7 @@ int netlink_query_conntrack(_unused_ struct netlink *nl, enum netlink_query quer
 	return r ? r : ends[how & 3];
 }
 
-bool collector_may_be_loaded(_unused_ const struct collector_context *ctx)
+bool collector_may_be_loaded(_unused_ struct collector_context *ctx)
 {
 	return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A dump of sockets by sock_diag, one family behind the other, for everyone who wants it: counts,
- * crowds of ports, and the connections for the join.
+ * A dump of sockets by sock_diag for everyone who wants it: counts, crowds of ports, and the
+ * connections for the join.
  */
 
 #include "messages.h"
@@ -26,7 +26,7 @@ int netlink_query(_unused_ struct netlink *nl, enum netlink_query query,
 	struct nlmsghdr *message;
 	int r = 0;
 
-	HOLDS(query == NETLINK_SOCKETS);
+	HOLDS(query == NETLINK_TCP_SOCKETS);
 	for (unsigned int n = how >> 2; n > 0 && r == 0 && (message = input_message(&input)); n--) {
 		r = fn(ctx, message);
 		free(message);
@@ -84,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = (struct input){ data, size };
 	HOLDS(socket_connections_init(&connections, 1 + input_byte(&input) % 8) == 0);
 	ctx.request++;
+	ctx.wants_ports = true;
 	(void)socket_dump_connections(&ctx, &connections);
 	check(&ctx, &connections);
 	socket_connections_finish(&connections);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a bounded walk reads of a large table is a uniform sample: every share is right within its binomial error."""
+"""What a bounded walk reads of a large table is a uniform sample: every share is right within the error of a fair sample."""
 
 import math
 import os
@@ -56,7 +56,7 @@ class Sampling(KernelTest):
         off = max(0, abs(truth - seen) - 1 / self.count)
         if truth in (0, 1):
             return math.inf if off else 0
-        return off / math.sqrt(truth * (1 - truth) / SAMPLE)
+        return off / math.sqrt(truth * (1 - truth) / SAMPLE * (self.count - SAMPLE) / (self.count - 1))
 
     def test_shares_of_three_fresh_tables(self):
         try:

@@ -262,7 +262,48 @@ static void headers_of_a_wrong_length(void **state)
 			continue;
 		send_bytes(pair->fds[1], header, length);
 		assert_int_equal(channel_receive_answer(pair->fds[0], &pair->answer), -EBADMSG);
+		answer_init(&pair->answer);
 	}
+}
+
+/* A header with a first chunk in one packet. */
+static void send_both(int fd, uint64_t length, size_t chunk)
+{
+	static char packet[sizeof(struct wire_header) + ANSWER_CHUNK_MAX + 1];
+	const struct wire_header header = { REQUEST_MAGIC, 0, length };
+
+	assert_true(chunk <= ANSWER_CHUNK_MAX + 1);
+	memcpy(packet, &header, sizeof(header));
+	send_bytes(fd, packet, sizeof(header) + chunk);
+}
+
+static void a_header_with_too_much_behind_it(void **state)
+{
+	struct pair *pair = *state;
+
+	send_both(pair->fds[1], 5, 6);
+	assert_int_equal(channel_receive_answer(pair->fds[0], &pair->answer), -EBADMSG);
+	answer_finish(&pair->answer);
+	answer_init(&pair->answer);
+	send_both(pair->fds[1], LONGEST_ANSWER, ANSWER_CHUNK_MAX + 1);
+	assert_int_equal(channel_receive_answer(pair->fds[0], &pair->answer), -EBADMSG);
+	assert_int_equal(pair->answer.body.len, 0);
+}
+
+/* The web process wakes up once for it. */
+static void an_answer_is_one_packet_where_it_fits(void **state)
+{
+	static char bytes[ANSWER_CHUNK_MAX + 1], packet[2 * sizeof(bytes)];
+	struct pair *pair = *state;
+
+	assert_int_equal(channel_send_answer(pair->fds[1], 0, bytes, ANSWER_CHUNK_MAX), 0);
+	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT),
+			 sizeof(struct wire_header) + ANSWER_CHUNK_MAX);
+	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT), -1);
+	assert_int_equal(channel_send_answer(pair->fds[1], 0, bytes, sizeof(bytes)), 0);
+	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT),
+			 sizeof(struct wire_header) + ANSWER_CHUNK_MAX);
+	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT), 1);
 }
 
 static void a_chunk_beyond_the_length(void **state)
@@ -324,6 +365,8 @@ int main(void)
 		pair_test(an_answer_in_parts),
 		pair_test(headers_against_the_protocol),
 		pair_test(headers_of_a_wrong_length),
+		pair_test(a_header_with_too_much_behind_it),
+		pair_test(an_answer_is_one_packet_where_it_fits),
 		pair_test(a_chunk_beyond_the_length),
 		pair_test(a_chunk_larger_than_chunks_are),
 		pair_test(the_collector_process_ends_in_the_middle),

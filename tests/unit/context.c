@@ -107,6 +107,8 @@ static void where_conntrack_may_be(void **state)
 	procfs_remove(*state, "net/stat/nf_conntrack");
 	procfs_write(*state, "sys/net/netfilter/nf_conntrack_count", "0\n");
 	assert_true(collector_may_be_loaded(&ctx));
+	/* What is gone cannot be read, even where it is open. */
+	procfs_write(*state, "sys/net/netfilter/nf_conntrack_count", "");
 	procfs_remove(*state, "sys/net/netfilter/nf_conntrack_count");
 	assert_false(collector_may_be_loaded(&ctx));
 	/* What fails to be read is there. */

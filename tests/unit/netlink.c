@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include <linux/inet_diag.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -23,6 +24,7 @@ static const struct {
 	{ NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE },
 	{ NETLINK_ROUTE, RTM_GETADDR },
 	{ NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY },
+	{ NETLINK_SOCK_DIAG, TCPDIAG_GETSOCK },
 };
 
 static bool is_question(const struct netlink_query_desc *query)

@@ -13,15 +13,10 @@
 #include "../../collectors/ports.h"
 
 /* Nothing here dumps sockets. */
-void socket_dump_get(_unused_ struct collector_context *ctx,
+void socket_dump_get(_unused_ struct collector_context *ctx, _unused_ bool ports,
 		     _unused_ const struct socket_dump **ret)
 {
 	fail();
-}
-
-int socket_dump_error(_unused_ const struct socket_dump *dump)
-{
-	return -ENOTSUP;
 }
 
 static void check_range(const char *range, const char *reserved, uint16_t low, uint16_t high,

@@ -89,6 +89,23 @@ static void open_fds_of_this_process(_unused_ void **state)
 	process_self_close(&self);
 }
 
+/* A directory without a size, as /proc/self/fd was before Linux 6.2: this has an entry a thread. */
+static void entries_are_listed_where_no_size_tells_them(_unused_ void **state)
+{
+	struct process_usage usage;
+	struct process_self self;
+
+	if (!open_self(&self))
+		skip();
+	assert_int_equal(closedir(self.fds), 0);
+	self.fds = opendir("/proc/self/task");
+	assert_non_null(self.fds);
+	process_usage_read(&self, &usage);
+	assert_true(usage.has & 1U << PROCESS_OPEN_FDS);
+	assert_int_equal(usage.value[PROCESS_OPEN_FDS], usage.value[PROCESS_THREADS]);
+	process_self_close(&self);
+}
+
 static uint64_t now_usec(void)
 {
 	struct timespec now;
@@ -162,6 +179,7 @@ int main(void)
 		cmocka_unit_test(two_processes_are_added),
 		cmocka_unit_test(what_one_lacks_is_absent),
 		cmocka_unit_test(open_fds_of_this_process),
+		cmocka_unit_test(entries_are_listed_where_no_size_tells_them),
 		cmocka_unit_test(plausible_values_of_this_process),
 		cmocka_unit_test(memory_and_time_that_are_used_show),
 		cmocka_unit_test(without_proc_its_values_are_absent),

@@ -171,6 +171,54 @@ static void a_failed_read_leaves_the_value(void **state)
 	assert_int_equal(value, 42);
 }
 
+static void check_number(const struct directory *d, struct procfs_number *number, int expected,
+			 uint64_t value)
+{
+	uint64_t have = 42;
+
+	assert_int_equal(procfs_number_read(number, d->path, "number", &have), expected);
+	assert_int_equal(have, value);
+}
+
+/* Each time as it is now; its file is opened once. */
+static void a_number_whose_file_stays_open(void **state)
+{
+	const struct directory *d = *state;
+	struct procfs_number number = { 0 };
+	char moved[512];
+
+	(void)snprintf(moved, sizeof(moved), "%s/moved", d->path);
+	check_number(d, &number, -ENOENT, 42);
+	assert_false(number.is_open);
+	directory_write(d, "number", "5\n", 2);
+	check_number(d, &number, 0, 5);
+	directory_write(d, "number", "678\n", 4);
+	assert_int_equal(rename(directory_file(d, "number"), moved), 0);
+	check_number(d, &number, 0, 678);
+	procfs_number_close(&number);
+	check_number(d, &number, -ENOENT, 42);
+}
+
+/* As with a module that was unloaded and loaded again. */
+static void a_number_whose_file_went_and_came_again(void **state)
+{
+	const struct directory *d = *state;
+	struct procfs_number number = { 0 };
+
+	directory_write(d, "number", "5\n", 2);
+	check_number(d, &number, 0, 5);
+	/* What is gone cannot be read, even where it is open. */
+	directory_write(d, "number", "", 0);
+	assert_int_equal(remove(directory_file(d, "number")), 0);
+	check_number(d, &number, -ENOENT, 42);
+	assert_false(number.is_open);
+	directory_write(d, "number", "6\n", 2);
+	check_number(d, &number, 0, 6);
+	directory_write(d, "number", "x\n", 2);
+	check_number(d, &number, -EBADMSG, 42);
+	assert_false(number.is_open);
+}
+
 static void what_is_no_directory(void **state)
 {
 	const struct directory *d = *state;
@@ -230,6 +278,8 @@ int main(void)
 		directory_test(files_with_something_else),
 		directory_test(a_file_with_two_lines_is_not_one_number),
 		directory_test(a_failed_read_leaves_the_value),
+		directory_test(a_number_whose_file_stays_open),
+		directory_test(a_number_whose_file_went_and_came_again),
 		directory_test(what_is_no_directory),
 		cmocka_unit_test(numbers_in_a_text),
 	};

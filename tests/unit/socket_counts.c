@@ -20,9 +20,10 @@ static const struct {
 	{ 10, TCP_SOCKET_LISTEN },     { 11, TCP_SOCKET_CLOSING },
 };
 
-static void make(struct message *m, uint8_t number, uint32_t rqueue, uint32_t wqueue)
+static void make(struct message *m, uint8_t family, uint8_t number, uint32_t rqueue,
+		 uint32_t wqueue)
 {
-	const struct inet_diag_msg socket = { .idiag_family = AF_INET,
+	const struct inet_diag_msg socket = { .idiag_family = family,
 					      .idiag_state = number,
 					      .idiag_rqueue = rqueue,
 					      .idiag_wqueue = wqueue };
@@ -35,8 +36,8 @@ static bool add(struct socket_counts *counts, int protocol, enum flow_family fam
 {
 	struct message m;
 
-	make(&m, number, rqueue, wqueue);
-	return socket_counts_add(counts, protocol, family, &m.header);
+	make(&m, family == FLOW_IPV4 ? AF_INET : AF_INET6, number, rqueue, wqueue);
+	return socket_counts_add(counts, protocol, &m.header);
 }
 
 static void every_tcp_state_of_both_families(_unused_ void **state)
@@ -82,13 +83,27 @@ static void unknown_states_are_not_counted(_unused_ void **state)
 	assert_memory_equal(&counts, &expected, sizeof(counts));
 }
 
+static void other_families_are_not_counted(_unused_ void **state)
+{
+	static const uint8_t families[] = { AF_UNSPEC, AF_UNIX, AF_PACKET, 255 };
+	struct socket_counts counts = { 0 }, expected = { 0 };
+	struct message m;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		make(&m, families[i], 1, 0, 0);
+		assert_true(socket_counts_add(&counts, IPPROTO_TCP, &m.header));
+		assert_true(socket_counts_add(&counts, IPPROTO_UDP, &m.header));
+	}
+	assert_memory_equal(&counts, &expected, sizeof(counts));
+}
+
 static void short_messages_are_reported(_unused_ void **state)
 {
 	struct socket_counts counts = { 0 }, expected = { 0 };
 	struct message m;
 	uint32_t whole;
 
-	make(&m, 1, 0, 0);
+	make(&m, AF_INET, 1, 0, 0);
 	whole = m.header.nlmsg_len;
 	for (uint32_t len = NLMSG_HDRLEN; len < whole; len++) {
 		struct nlmsghdr *exact = malloc(len);
@@ -96,8 +111,8 @@ static void short_messages_are_reported(_unused_ void **state)
 		assert_non_null(exact);
 		m.header.nlmsg_len = len;
 		memcpy(exact, &m, len);
-		assert_false(socket_counts_add(&counts, IPPROTO_TCP, FLOW_IPV4, exact));
-		assert_false(socket_counts_add(&counts, IPPROTO_UDP, FLOW_IPV4, exact));
+		assert_false(socket_counts_add(&counts, IPPROTO_TCP, exact));
+		assert_false(socket_counts_add(&counts, IPPROTO_UDP, exact));
 		free(exact);
 	}
 	assert_memory_equal(&counts, &expected, sizeof(counts));
@@ -155,6 +170,7 @@ int main(void)
 		cmocka_unit_test(every_tcp_state_of_both_families),
 		cmocka_unit_test(udp_sockets_are_connected_or_not),
 		cmocka_unit_test(unknown_states_are_not_counted),
+		cmocka_unit_test(other_families_are_not_counted),
 		cmocka_unit_test(short_messages_are_reported),
 		cmocka_unit_test(listeners_and_their_queues),
 		cmocka_unit_test(the_fullest_listener_of_both_families),

@@ -43,6 +43,7 @@ static void check(const struct directory *d, int value, const struct reading *ex
 	memset(values, 0x5a, sizeof(values));
 	assert_int_equal(table_read(&ctx, values), value);
 	readings_check(values, expected, N_TABLE_VALUES);
+	sysctls_finish(&ctx.sysctls);
 }
 
 static void write_all(const struct directory *d)

@@ -49,7 +49,7 @@ int __wrap_netlink_query_conntrack(_unused_ struct netlink *nl, enum netlink_que
 
 static bool loaded;
 
-bool collector_may_be_loaded(_unused_ const struct collector_context *ctx)
+bool collector_may_be_loaded(_unused_ struct collector_context *ctx)
 {
 	return loaded;
 }
