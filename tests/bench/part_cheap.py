@@ -13,7 +13,8 @@ import statistics
 import subprocess
 import time
 
-from benchlib import KIB, MIB, NODE_EXPORTER, NodeExporter, interleaved, median, memory, spread, table, testlib
+from benchlib import KIB, MIB, NODE_EXPORTER, NodeExporter, digits, interleaved, markdown, median, median_and_spread, \
+    memory, spread, table, testlib
 
 PATH = "/metrics?collect[]=table&collect[]=stat"
 COLLECTORS = ("conntrack",)
@@ -200,3 +201,17 @@ def report(result):
         report_loads(result["loads"]), report_memory(result["memory"]), report_starts(result["starts"]),
         table([f"idle for {result['idle_seconds']} s", "wake-ups"], idle_rows),
         f"goal none: {verdict(result['idle'][OURS] == 0)}\n"])
+
+
+def summary(result):
+    rows = [[name, n, median_and_spread(taken, "rate", 1),
+             *(digits(median(taken, key) * 1e3) for key in ("median", "p99")), f"{median(taken, 'cpu') * 1e6:.0f}"]
+            for n, samples in result["loads"].items() for name, taken in samples.items()]
+    resident = {name: sum(one["pss" if name == OURS else "rss"] for one in processes) / MIB
+                for name, processes in result["memory"].items()}
+    started = {name: median(samples, "seconds") * 1e3 for name, samples in result["starts"].items()}
+    return ["`table` and `stat` over kept connections, so many at once:", "",
+            *markdown(["", "at once", "scrapes a second", "median ms", "p99 ms", "CPU us"], rows), "",
+            f"Memory after that: {resident[OURS]:.1f} MiB proportional of both processes, node_exporter "
+            f"{resident[THEIRS]:.1f} MiB resident. From start to first answer {started[OURS]:.0f} ms, node_exporter "
+            f"{started[THEIRS]:.0f} ms. Wake-ups in {result['idle_seconds']} s without a scrape: {result['idle'][OURS]}."]

@@ -1,41 +1,50 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One walk over a full table, beside the kernel's bare dump and conntrack -L.
+"""What a look at all flows costs, from the bare dump to a whole scrape, beside today's tools.
 
-"floor" receives
-ctnetlink's dump and throws it away, "walk" is the exporter's without a limit, "+ join" the same and what correlation
-needs, "+ talkers" and what talkers need, "+ both" and both, "lookups" what the join does beside the walk (the sockets'
-dump and a lookup for each), "walk, default" the walk with the limit that it has unless told otherwise, "conntrack -L"
-is the command.
+"floor" receives ctnetlink's dump and throws it away. "walk" is the exporter's without a limit, "+ join" the same and
+what correlation needs, "+ talkers" and what talkers need, "+ both" and both; "lookups" is what the join does beside the
+walk (the sockets' dump and a lookup for each), "walk, default" the walk with the limit that it has unless told
+otherwise. None of these has a program's start in it. "conntrack -L" and "conntrack -S" are the commands, "/proc" is
+cat /proc/net/nf_conntrack. The scrapes are those of running servers: the exporter's without reuse, of its collector
+flows and of all that are on by default, both its processes together; and node_exporter's with its collector conntrack,
+which has no more to say than how many flows there are and what the kernel counted.
 """
 
 import contextlib
 import os
 import resource
+import signal
 
-from benchlib import WALK, interleaved, median, spread, table, testlib, timed
+from benchlib import NODE_EXPORTER, MIB, NodeExporter, Scraper, filled, goal, interleaved, markdown, median, \
+    median_and_spread, ratio, spread, strangers, table, testlib, thousands, timed, walked
 
-DEFAULT_LIMIT = "262144"
-
-
-def contenders(namespace):
-    commands = {
-        "floor": [WALK, "floor", "0", "0"],
-        "walk": [WALK, "walk", "0", "0"],
-        "+ join": [WALK, "join", "0", "0"],
-        "+ talkers": [WALK, "talkers", "0", "0"],
-        "+ both": [WALK, "all", "0", "0"],
-        "lookups": [WALK, "lookups", "0", "0"],
-        "walk, default": [WALK, "walk", DEFAULT_LIMIT, "0"],
-        "conntrack -L": ["conntrack", "-L"],
-    }
-    return {name: lambda command=command: timed(namespace.command(*command)) for name, command in commands.items()}
+DEFAULT_LIMIT = 262144
+SIZES = (10000, 100000, DEFAULT_LIMIT, 1000000)
+QUICK_SIZES = (1000, 3000)
+SOCKETS = 1 / 50  # of the flows
+PASSES_FLOWS = 50000  # A sample has at least this many, which take some 50 ms.
+REPEATS = 40  # in a sample of what costs the same with any table
+PROC = "/proc/net/nf_conntrack"
+GOAL = 1.10
+STRANGERS = 1 / 4  # of the flows, from where on the report names them
+WALKS = {"floor": ("floor", 0), "walk": ("walk", 0), "+ join": ("join", 0), "+ talkers": ("talkers", 0),
+         "+ both": ("all", 0), "lookups": ("lookups", 0), "walk, default": ("walk", DEFAULT_LIMIT)}
+SCRAPES = {"scrape: flows": "/metrics?collect[]=flows", "scrape": "/metrics"}
+NODE_SCRAPE = "node_exporter"
+# What README and the plot show, and as what.
+SUMMARY = {"floor": "bare dump", "walk": "walk, no limit", "walk, default": "walk as it comes",
+           "scrape: flows": "scrape of `flows`", "scrape": "scrape, all", "conntrack -L": "`conntrack -L`",
+           "/proc": "`cat /proc/net/nf_conntrack`", NODE_SCRAPE: "scrape of node_exporter"}
+CURVES = {"floor": "the kernel's bare dump", "walk": "walk, no limit", "scrape": "scrape as it comes",
+          "conntrack -L": "conntrack -L", NODE_SCRAPE: "node_exporter: the count"}
 
 
 @contextlib.contextmanager
 def connections(namespace, sockets):
-    """Tracked loopback connections with this many sockets: half of them here, half in a child process."""
-    wanted = sockets // 2 + 500
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    """Loopback connections with this many sockets, half of them here, half in a child process, that were tracked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, sockets // 2 + 500)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
     namespace.nft("table inet track { chain c { type filter hook output priority 0; ct state new accept; }; }")
     listener = namespace.socket()
     listener.bind(("127.0.0.1", 80))
@@ -46,34 +55,117 @@ def connections(namespace, sockets):
         held[0][0].recv(1)
         os._exit(0)
     clients = []
-    for i in range(sockets // 2):
-        clients.append(namespace.socket())
-        clients[i].bind((f"127.0.{i // 10000 + 1}.1", 0))
-        clients[i].connect(("127.0.0.1", 80))
     try:
+        for i in range(sockets // 2):
+            clients.append(namespace.socket())
+            clients[i].bind((f"127.0.{i // 10000 + 1}.1", 0))
+            clients[i].connect(("127.0.0.1", 80))
+        # From now on nothing changes the table, scrapes included.
+        namespace.nft("delete table inet track")
         yield
     finally:
-        for client in clients:
-            client.close()
+        os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        for sock in [listener, *clients]:
+            sock.close()
+
+
+@contextlib.contextmanager
+def scrapers(namespace):
+    """{name: Scraper} of the exporter and of node_exporter.
+
+    Each has a server of its own, for a walk has the parts that anyone wanted of the server within the last minute.
+    """
+    with contextlib.ExitStack() as stack:
+        found = {}
+        for name, path in SCRAPES.items():
+            ours = stack.enter_context(testlib.Exporter(namespace, "--collector.flows.min-interval=0s"))
+            found[name] = Scraper(namespace, ours.port, ours.pids(), path)
+        node = stack.enter_context(NodeExporter(namespace, "conntrack"))
+        found[NODE_SCRAPE] = Scraper(namespace, node.port, [node.process.pid])
+        yield found
+
+
+def contenders(servers, passes, repeats):
+    found = {name: lambda mode=mode, limit=limit: walked(mode, limit, 0, passes)
+             for name, (mode, limit) in WALKS.items()}
+    found["conntrack -L"] = lambda: timed(["conntrack", "-L"], passes)
+    if os.path.exists(PROC):
+        found["/proc"] = lambda: timed(["cat", PROC], passes)
+    found["conntrack -S"] = lambda: timed(["conntrack", "-S"], repeats)
+    found |= {name: lambda name=name: servers[name].sample(passes) for name in SCRAPES}
+    found[NODE_SCRAPE] = lambda: servers[NODE_SCRAPE].sample(repeats)
+    return found
+
+
+def check(flows, samples, servers):
+    """All of them saw the same table, for nothing changes it."""
+    seen = {"conntrack -C": int(testlib.run("conntrack", "-C"))}
+    for name, (mode, _) in WALKS.items():
+        if mode != "lookups":
+            seen |= {f"{name}, round {i + 1}": sample["count"] for i, sample in enumerate(samples[name])}
+    metrics = servers["scrape"].metrics()
+    seen["conntrack_walk_flows"] = metrics.get("conntrack_walk_flows")
+    seen["conntrack_flows"] = metrics.sum("conntrack_flows")
+    seen["conntrack_entries"] = metrics.get("conntrack_entries")
+    seen["node_nf_conntrack_entries"] = servers[NODE_SCRAPE].metrics().get("node_nf_conntrack_entries")
+    for name, count in seen.items():
+        limited = name.startswith(("walk, default", "conntrack_walk_flows"))
+        wanted = min(flows, DEFAULT_LIMIT) if limited else flows
+        if count != wanted:
+            raise AssertionError(f"{name}: {count} flows, not {wanted}")
+
+
+def measure_size(flows, plan):
+    passes, repeats = (1, 2) if plan.quick else (max(1, PASSES_FLOWS // flows), REPEATS)
+    sockets = int(flows * SOCKETS)
+    with filled(flows - sockets // 2, sockets // 2) as namespace, connections(namespace, sockets), \
+            scrapers(namespace) as servers:
+        samples = interleaved(contenders(servers, passes, repeats), plan.rounds)
+        check(flows, samples, servers)
+        return {"flows": flows, "sockets": sockets, "strangers": strangers(flows), "samples": samples}
 
 
 def measure(plan):
-    flows, sockets = (2000, 200) if plan.quick else (1000000, 20000)
-    testlib.need("conntrack", "ip", "nft")
-    with testlib.Namespace() as namespace, testlib.raised_limit(flows + flows // 10):
-        namespace.run(testlib.FILL, f"--count={flows}", "--mix")
-        with connections(namespace, sockets):
-            return {"flows": int(namespace.run("conntrack", "-C")), "sockets": sockets,
-                    "samples": interleaved(contenders(namespace), plan.rounds)}
+    testlib.need("conntrack", "ip", "nft", NODE_EXPORTER)
+    return [measure_size(flows, plan) for flows in (QUICK_SIZES if plan.quick else SIZES)]
 
 
-def report(result):
+def report_size(result):
+    samples = result["samples"]
     rows = []
-    floor = median(result["samples"]["floor"], "cpu")
-    for name, samples in result["samples"].items():
-        least, most = spread(samples, "cpu")
-        rows.append([name, *(f"{median(samples, key):.2f}" for key in ("wall", "user", "system", "cpu")),
-                     f"{least:.2f} to {most:.2f}", f"{median(samples, 'cpu') / floor:.2f}"])
-    return f"{result['flows']} flows, {result['sockets']} sockets\n\n" + \
-        table(["", "wall s", "user s", "system s", "CPU s", "from to", "/ floor"], rows)
+    for name, taken in samples.items():
+        least, most = spread(taken, "cpu")
+        rows.append([name, *(f"{1e3 * median(taken, key):.2f}" for key in ("wall", "user", "system", "cpu")),
+                     f"{1e3 * least:.2f} to {1e3 * most:.2f}", f"{median(taken, 'resident') / MIB:.1f}",
+                     f"{ratio(taken, samples['floor']):.2f}"])
+    noise = ""
+    if (result["strangers"] or 0) > result["flows"] * STRANGERS:
+        noise = f"The host has about {thousands(result['strangers'])} flows of other namespaces, which every dump passes by " \
+                "and pays for: these figures are too high.\n\n"
+    return f"{thousands(result['flows'])} flows, {thousands(result['sockets'])} sockets\n\n" + noise + \
+        table(["", "wall ms", "user ms", "system ms", "CPU ms", "from to", "peak MiB", "/ floor"], rows) + "\n"
+
+
+def report(results):
+    last = results[-1]["samples"]
+    return "".join(map(report_size, results)) + \
+        goal("the walk's CPU, in floors of the largest table,", ratio(last["walk"], last["floor"]), GOAL)
+
+
+def summary(results):
+    shown = {name: title for name, title in SUMMARY.items() if name in results[0]["samples"]}
+    last = results[-1]["samples"]
+    lines = ["CPU milliseconds, user and system, median (least to most), by the flows in the table:", ""]
+    lines += markdown(["", *(thousands(result["flows"]) for result in results)],
+                      [[title, *(median_and_spread(result["samples"][name]) for result in results)]
+                       for name, title in shown.items()])
+    resident = ", ".join(f"{title} {median(last[name], 'resident') / MIB:.1f}" for name, title in shown.items())
+    return [*lines, "", f"The walk takes {ratio(last['walk'], last['floor']):.2f} times what the bare dump takes. "
+                        f"Peak resident MiB with the largest table: {resident}."]
+
+
+def curves(results):
+    """For the plot: title, what the size is, {label: [(size, CPU seconds)]}."""
+    return "Flows in the table", {label: [(result["flows"], median(result["samples"][name], "cpu"))
+                                          for result in results] for name, label in CURVES.items()}

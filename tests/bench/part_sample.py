@@ -219,6 +219,8 @@ def is_fair(judged):
 
 def judgements(result):
     """[(flows wanted, limit, tables, judgement)]"""
+    if "judged" in result:
+        return result["judged"]
     return [(given["wanted"], limit, given["tables"], judge(given["tables"], limit))
             for given in result["sampling"] for limit in result["limits"]]
 
@@ -238,10 +240,17 @@ def sample_report(result):
         f"not one beyond {ERRORS} in all the comparisons would be chance, too: of a fair sample as many are as expected\n"
 
 
+def kept(result):
+    """Of thousands of shares what was found of them."""
+    return {"limits": result["limits"], "judged": [[wanted, limit, len(tables), judged]
+                                                   for wanted, limit, tables, judged in judgements(result)]}
+
+
 def summary(result):
     """Markdown: the error to expect of a share at a limit, and what it was beside that in the tables of this run."""
     limits = result["limits"]
-    lines = ["| share of the table | " + " | ".join(f"limit {limit}" for limit in limits) + " |",
+    lines = ["The error to expect of a share, two standard errors (19 of 20 shares are nearer), by the limit:", "",
+             "| share of the table | " + " | ".join(f"limit {limit}" for limit in limits) + " |",
              "|---|" + "---|" * len(limits)]
     for share in DOCUMENTED_SHARES:
         cells = []
@@ -253,7 +262,7 @@ def summary(result):
     for wanted, limit, _, judged in judgements(result):
         measured[limit].append(f"{judged['rms']:.2f} of {wanted} flows")
     lines.append("| measured / expected | " + " | ".join(", ".join(measured[limit]) for limit in limits) + " |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def measure(plan):
@@ -268,4 +277,4 @@ def measure(plan):
 
 
 def report(result):
-    return f"{cost_report(result['cost'])}\n{sample_report(result)}\n{summary(result)}"
+    return f"{cost_report(result['cost'])}\n{sample_report(result)}\n" + "\n".join(summary(result)) + "\n"

@@ -15,7 +15,7 @@ import statistics
 import threading
 import time
 
-from benchlib import interleaved, median, run_time, table, testlib
+from benchlib import interleaved, markdown, median, run_time, table, testlib, thousands
 
 DEFAULT_LIMIT = 262144
 SCRAPERS = 8
@@ -190,3 +190,11 @@ def report(result):
     verdict = "met" if longest < DEADLINE_S else "missed"
     return f"{text}\nwithout a limit, a scrape timeout of {DEADLINE_S} s: answered within {longest:.2f} s, the walk " + \
         f"{'cut short' if cut else 'whole'}; the whole takes {whole:.2f} s; goal: within the timeout: {verdict}\n"
+
+
+def summary(result):
+    lines = [f"Scrapers at once, {thousands(result['flows'])} flows:"]
+    for limit, taken in result["limits"].items():
+        lines += ["", "Without a limit:" if limit == "0" else f"With a limit of {thousands(int(limit))}:", "",
+                  *markdown(["scrapers", "asked", "answered", "walks", "CPU s", "of one", "longest s"], scenario_rows(taken))]
+    return lines

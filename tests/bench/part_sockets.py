@@ -2,9 +2,8 @@
 """Sockets by state and the join, beside ss and node_exporter's tcpstat.
 
 "floor" receives sock_diag's dump of the TCP sockets of both families and throws it away, "a dump each" the two of one
-family each, which others ask for; "dump" is what the exporter does for its counts by state. These start a process
-each time. The scrapes are those of running servers, so that no start of a process is in them; the exporter's are both
-of its processes. "sockets" are the counts by state with what else the collector has, "+ ports" the same and the
+family each, which others ask for; "dump" is what the exporter does for its counts by state. The scrapes are those of
+running servers, the exporter's of both its processes. Only what ss takes has the start of a program in it. "sockets" are the counts by state with what else the collector has, "+ ports" the same and the
 ephemeral ports, "correlation" the join with the flows without any reuse, a walk over all of them included, and over
 those of other namespaces.
 """
@@ -15,18 +14,26 @@ import os
 import subprocess
 import time
 
-from benchlib import NODE_EXPORTER, TICKS, WALK, NodeExporter, cpu, interleaved, median, memory, spread, table, testlib, \
-    timed
+from benchlib import NODE_EXPORTER, TICKS, WALK, NodeExporter, cpu, interleaved, markdown, median, median_and_spread, \
+    memory, spread, table, testlib, thousands, timed, walked
 
 HOLD = os.path.join(os.path.dirname(WALK), "bench_hold")
 SIZES = (1000, 20000, 100000)
 QUICK_SIZES = (200,)
 SCRAPES = 5  # in one sample: the clock of user and system time is coarse; one is enough of what takes long
 GOAL = 0.5
+WALKS = {"floor": "sockets-floor", "a dump each": "sockets-two", "dump": "sockets"}
 STATES = {"ESTAB": "established", "SYN-SENT": "syn_sent", "SYN-RECV": "syn_recv", "FIN-WAIT-1": "fin_wait1",
           "FIN-WAIT-2": "fin_wait2", "TIME-WAIT": "time_wait", "UNCONN": "close", "CLOSE-WAIT": "close_wait",
           "LAST-ACK": "last_ack", "LISTEN": "listen", "CLOSING": "closing"}
 TRACK = "table inet track { chain c { type filter hook output priority 0; ct state new accept; }; }"
+
+# What README and the plot show, and as what.
+SUMMARY = {"floor": "bare dump", "scrape: sockets": "scrape of `sockets`",
+           "scrape: sockets + ports": "scrape of `sockets` and `ports`", "scrape: correlation": "scrape of `correlation`",
+           "ss -tan": "`ss -tan`", "ss -s": "`ss -s`", "tcpstat": "scrape of node_exporter's tcpstat"}
+CURVES = {"floor": "the kernel's bare dump", "scrape: sockets": "scrape of sockets", "ss -tan": "ss -tan",
+          "tcpstat": "node_exporter: tcpstat"}
 
 
 class Holder:
@@ -127,16 +134,18 @@ def check(namespace, scraper):
     raise AssertionError(f"by state {ours}, ss -tan says {before}")
 
 
+def walked_inside(namespace, mode):
+    with namespace.inside():
+        return walked(mode, passes=SCRAPES)
+
+
 def measure_size(namespace, sockets, rounds):
     with Holder(namespace, sockets) as holder:
         holder.fill()
         with scrapers(namespace) as servers:
-            commands = {"floor": (WALK, "sockets-floor", "0", "0"),
-                        "a dump each": (WALK, "sockets-two", "0", "0"), "dump": (WALK, "sockets", "0", "0"),
-                        "ss -tan": ("ss", "-tan"), "ss -s": ("ss", "-s")}
             contenders = {"": holder.fill}
-            contenders |= {name: lambda command=command: timed(namespace.command(*command))
-                           for name, command in commands.items()}
+            contenders |= {name: lambda mode=mode: walked_inside(namespace, mode) for name, mode in WALKS.items()}
+            contenders |= {f"ss {flag}": lambda flag=flag: timed(namespace.command("ss", flag)) for flag in ("-tan", "-s")}
             contenders |= {name: scraper.sample for name, scraper in servers.items()}
             counts = check(namespace, servers["scrape: sockets"])
             samples = interleaved(contenders, rounds)
@@ -174,3 +183,14 @@ def report_size(result):
 
 def report(results):
     return "\n".join(map(report_size, results))
+
+
+def summary(results):
+    return ["CPU milliseconds, user and system, median (least to most), by TCP sockets:", ""] + markdown(
+        ["", *(thousands(result["sockets"]) for result in results)],
+        [[title, *(median_and_spread(result["samples"][name]) for result in results)] for name, title in SUMMARY.items()])
+
+
+def curves(results):
+    return "TCP sockets", {label: [(result["sockets"], median(result["samples"][name], "cpu")) for result in results]
+                           for name, label in CURVES.items()}

@@ -20,7 +20,7 @@ import statistics
 import threading
 import time
 
-from benchlib import cpu, table, testlib, timed
+from benchlib import cpu, table, testlib, thousands, timed
 
 TRAFFIC = os.path.join(testlib.BUILD, "tests", "bench", "traffic")
 CLIENT, SERVER = "10.201.0.2", "10.202.0.2"
@@ -295,9 +295,20 @@ def report(result):
         "".join(f"\n{variant}\n{report_variant(taken)}" for variant, taken in result["variants"].items())
 
 
+def kept(result):
+    """Without the times that are in no row of the summary."""
+    def only(samples, *keys):
+        return [{key: sample[key] for key in ("load", *keys) if key in sample} for sample in samples]
+
+    return {"flows": result["flows"], "variants": {
+        variant: {"packets": only(taken["packets"], "rate", "loss", "cpu"),
+                  "connections": only(taken["connections"], "rate", "loss"), "paced": only(taken["paced"], "connect")}
+        for variant, taken in result["variants"].items()}}
+
+
 def summary(result):
     """Rows of Markdown: what is lost, and what a connection waits, by what happens meanwhile."""
-    lines = []
+    lines = [f"Through a router of {thousands(result['flows'])} flows, by what happens on it each second:", ""]
     for variant, taken in result["variants"].items():
         lines += [f"| {variant} | packets/s | loss | connections/s | loss | connect p50, p99, paced | CPU |",
                   "|---|---:|---:|---:|---:|---:|---:|"]
@@ -309,4 +320,4 @@ def summary(result):
                          f"{middle(of(taken['connections'], load, 'rate'), '.0f')} | {lost[1]} | "
                          f"{waits[0]} us, {waits[1]} us | {middle(of(taken['packets'], load, 'cpu'), '.0f', 100)} % |")
         lines.append("")
-    return lines
+    return lines[:-1]

@@ -113,17 +113,23 @@ class Namespace:
         """The namespace's file, for setns(); close it."""
         return os.open(f"/run/netns/{self.name}", os.O_RDONLY | os.O_CLOEXEC)
 
-    def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, proto=0):
-        """A socket of this namespace, made from outside."""
+    @contextlib.contextmanager
+    def inside(self):
+        """This thread, and what it starts, is in the namespace until the with block ends."""
         own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         there = self.enter()
         try:
             _setns(there)
-            return socket.socket(family, kind, proto)
+            yield
         finally:
             _setns(own)
             os.close(own)
             os.close(there)
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, proto=0):
+        """A socket of this namespace, made from outside."""
+        with self.inside():
+            return socket.socket(family, kind, proto)
 
     def sysctl(self, name, value=None):
         """Reads, or sets, a sysctl of the namespace (never one of the host)."""
