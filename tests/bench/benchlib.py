@@ -162,7 +162,7 @@ def machine():
     """What the figures come from."""
     with open("/proc/cpuinfo", encoding="ascii") as info:
         model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), "")
-    return {"cpus": os.cpu_count(), "model": model, "kernel": platform.release(), "architecture": platform.machine(),
+    return {"cpus": os.cpu_count(), "model": model, "kernel": platform.release().split("-")[0], "architecture": platform.machine(),
             "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")}
 
 
