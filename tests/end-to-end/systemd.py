@@ -252,6 +252,7 @@ class Watchdog(Told):
         with contextlib.ExitStack() as stack:
             for _ in range(4):
                 stack.enter_context(Wire(it)).ask("/metrics")
+            manager.told_until(0.05)  # what it said while the scrapes were made
             start = time.monotonic()
             found = manager.told_until(3.2)
         self.assertEqual({text for _, text in found}, {WATCHDOG})
