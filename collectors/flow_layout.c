@@ -18,6 +18,8 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <sys/socket.h>
 
+#include "../exporter/util.h"
+
 /* What attributes take with their headers and padding. */
 enum {
 	SIZE_BEFORE = NLMSG_LENGTH(sizeof(struct nfgenmsg)), /* of the message's own headers */
@@ -36,11 +38,10 @@ enum {
 };
 
 /*
- * ip and proto are sizes from above and say all about a tuple's layout. They are constants wherever
- * they are passed, so that each layout is compiled to code of its own: offsets and words to compare
- * with are in its instructions.
+ * What is _always_inline_ from here on: ip and proto are sizes from above and say all about a
+ * tuple's layout. They are constants wherever they are passed, so that each layout is compiled to
+ * code of its own: offsets and words to compare with are in its instructions.
  */
-#define _for_each_layout static inline __attribute__((always_inline))
 
 static inline bool is_header(const unsigned char *at, uint16_t len, uint16_t type)
 {
@@ -80,12 +81,12 @@ static inline uint16_t be16_at(const unsigned char *at)
 	return ntohs(value);
 }
 
-_for_each_layout size_t tuple_size(size_t ip, size_t proto)
+static _always_inline_ size_t tuple_size(size_t ip, size_t proto)
 {
 	return SIZE_HEADER + ip + proto;
 }
 
-_for_each_layout bool is_ip(const unsigned char *at, size_t ip)
+static _always_inline_ bool is_ip(const unsigned char *at, size_t ip)
 {
 	const unsigned char *source = payload_of(at);
 
@@ -105,7 +106,7 @@ static inline bool is_icmp(const unsigned char *at, uint16_t id, uint16_t type, 
 	       is_header(at + 2 * SIZE_SHORT, 5, code);
 }
 
-_for_each_layout bool is_proto(const unsigned char *at, size_t ip, size_t proto)
+static _always_inline_ bool is_proto(const unsigned char *at, size_t ip, size_t proto)
 {
 	const unsigned char *number = payload_of(at), *rest = number + SIZE_SHORT;
 
@@ -122,14 +123,15 @@ _for_each_layout bool is_proto(const unsigned char *at, size_t ip, size_t proto)
 	return true;
 }
 
-_for_each_layout bool is_tuple(const unsigned char *at, uint16_t type, size_t ip, size_t proto)
+static _always_inline_ bool is_tuple(const unsigned char *at, uint16_t type, size_t ip,
+				     size_t proto)
 {
 	return is_nest(at, (uint16_t)tuple_size(ip, proto), type) && is_ip(payload_of(at), ip) &&
 	       is_proto(payload_of(at) + ip, ip, proto);
 }
 
-_for_each_layout void read_tuple(const unsigned char *at, size_t ip, size_t proto,
-				 struct tuple *tuple)
+static _always_inline_ void read_tuple(const unsigned char *at, size_t ip, size_t proto,
+				       struct tuple *tuple)
 {
 	const unsigned char *source = payload_of(payload_of(at)),
 			    *ports = payload_of(payload_of(at) + ip) + SIZE_SHORT;
@@ -167,8 +169,8 @@ static inline bool is_tcp_state(const unsigned char *at, size_t left)
 }
 
 /* All that is counted behind the tuples, or nothing. has gets what was read. */
-_for_each_layout bool read_rest(const unsigned char *at, size_t left, uint32_t *has,
-				struct flow *flow)
+static _always_inline_ bool read_rest(const unsigned char *at, size_t left, uint32_t *has,
+				      struct flow *flow)
 {
 	const unsigned char *protoinfo;
 	uint16_t zone = 0;
@@ -195,8 +197,8 @@ _for_each_layout bool read_rest(const unsigned char *at, size_t left, uint32_t *
 }
 
 /* Everything that is there, or as much of it as has this layout, or nothing. */
-_for_each_layout void parse(const struct nlmsghdr *message, size_t ip, size_t proto,
-			    struct flow *flow)
+static _always_inline_ void parse(const struct nlmsghdr *message, size_t ip, size_t proto,
+				  struct flow *flow)
 {
 	const size_t size = tuple_size(ip, proto);
 	const unsigned char *original = attributes_of(message), *reply = original + size,

@@ -33,6 +33,9 @@
 #define _uninitialized_
 #endif
 
+/* A function that is compiled into each of its callers, with the constants that they pass. */
+#define _always_inline_ inline __attribute__((always_inline))
+
 /* A parameter that a callback's type demands and this one does without. */
 #define _unused_ __attribute__((unused))
 
