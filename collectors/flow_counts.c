@@ -7,6 +7,7 @@
 
 #include "../exporter/util.h"
 
+/* Ascending. */
 const uint32_t flow_expiry_limits_s[N_FLOW_EXPIRIES] = { 10, 60, 600, 3600, 86400 };
 
 static _always_inline_ enum flow_path path_of(const struct address *initiator,
@@ -46,7 +47,7 @@ static enum flow_nat flow_nat(uint32_t status)
 
 /*
  * From here to flow_counts_add() has is flow->has, but known to the compiler where it is that of
- * nearly every flow: of these it then asks nothing that has answers.
+ * nearly every flow, so that tests whose outcome is known compile to nothing.
  */
 static _always_inline_ void add_status(struct flow_counts *counts, const struct flow *flow,
 				       uint32_t has)
@@ -89,7 +90,10 @@ static _always_inline_ void add_timeout(struct flow_counts *counts, const struct
 	const uint32_t established = FLOW_HAS_PROTOCOL | FLOW_HAS_TCP_STATE;
 	uint32_t hours;
 
-	/* From the last on: most flows have longer than most limits. */
+	/*
+	 * The limits ascend: once one is passed, so are all before it. From the last on, for most
+	 * flows have longer than most limits.
+	 */
 	for (int i = N_FLOW_EXPIRIES - 1; i >= 0 && flow->timeout_s <= flow_expiry_limits_s[i]; i--)
 		counts->expiring[i]++;
 	if ((has & established) != established || flow->protocol != FLOW_TCP ||

@@ -79,8 +79,8 @@ static uint32_t *counter_key(const struct top *top, uint32_t counter)
 }
 
 /*
- * words is top->key_words. The compiler knows it where top_add() does, and makes of a loop over a
- * key what that key needs.
+ * words is top->key_words, a constant where top_add() passes one: the loops over a key are then
+ * unrolled.
  */
 static _always_inline_ bool has_key(const struct top *top, uint32_t counter, const uint32_t *key,
 				    uint32_t words)
@@ -208,13 +208,13 @@ static _always_inline_ void add(struct top *top, const uint32_t *key, uint32_t w
 void top_add(struct top *top, const void *key)
 {
 	switch (top->key_words) {
-	case 1:
+	case 1: /* a port with its protocol */
 		add(top, key, 1);
 		break;
-	case 4:
+	case 4: /* an address */
 		add(top, key, 4);
 		break;
-	case 8:
+	case 8: /* two of them */
 		add(top, key, 8);
 		break;
 	default:
