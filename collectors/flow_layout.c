@@ -3,8 +3,9 @@
 /*
  * The hot path of the walk. ctnetlink_fill_info() in net/netfilter/nf_conntrack_netlink.c writes
  * CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ZONE where it is not 0, and what ctnetlink_dump_info() has:
- * CTA_STATUS, CTA_MARK, CTA_ID, CTA_USE, CTA_TIMEOUT and CTA_PROTOINFO, since Linux 5.0 in this
- * order when nothing rare stands between them (an accounting, a security context, a master).
+ * CTA_STATUS, CTA_MARK, CTA_ID, CTA_USE, CTA_TIMEOUT and CTA_PROTOINFO, since Linux 5.4 in this
+ * order when nothing rare stands between them: a security context, a master, and before
+ * ctnetlink_dump_extinfo() (5.5) counters and timestamps.
  * ctnetlink_dump_tuples() writes CTA_TUPLE_IP and CTA_TUPLE_PROTO, nf_ct_port_tuple_to_nlattr() and
  * icmp_tuple_to_nlattr() what is in the latter, tcp_to_nlattr() the state first.
  *
