@@ -338,9 +338,10 @@ static void families_stay_apart(_unused_ void **state)
 	const struct made ipv4 = { .protocol = IPPROTO_UDP, .timeout = 7 },
 			  ipv6 = { .family = AF_INET6, .protocol = IPPROTO_UDP, .timeout = 30 };
 	struct tracking_watch watch = { 0 };
-	const struct walk_consumer consumer = tracking_consumer(&watch);
+	struct walk_consumer consumer;
 
 	set_defaults(&watch.settings);
+	consumer = tracking_consumer(&watch);
 	feed(&watch, &ipv6);
 	assert_false(watch.flows[FLOW_IPV4]);
 	feed(&watch, &ipv4);
