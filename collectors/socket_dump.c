@@ -69,8 +69,8 @@ static int on_message(void *ctx, const struct nlmsghdr *message)
 
 /*
  * Both families by the one request that the kernel has for that, which is older than the one for
- * each family: the kernel walks the table of all sockets of all network namespaces, hundreds of
- * thousands of buckets, once instead of twice. (inet_diag_dump_compat() in net/ipv4/inet_diag.c)
+ * each family: the kernel walks the whole table, which all network namespaces share unless one has
+ * its own, once instead of twice. (inet_diag_dump_compat() in net/ipv4/inet_diag.c)
  */
 static int run_dump(struct collector_context *ctx, struct dump *dump)
 {
