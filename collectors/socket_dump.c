@@ -58,13 +58,15 @@ static int add_connection(struct dump *dump, const struct inet_diag_msg *socket)
 
 static int on_message(void *ctx, const struct nlmsghdr *message)
 {
+	const struct inet_diag_msg *socket = NLMSG_DATA(message);
 	struct dump *dump = ctx;
+	enum flow_family family;
 
 	if (!socket_counts_add(&dump->counts, IPPROTO_TCP, message))
 		return -EBADMSG;
-	if (!dump->crowds && !dump->connections)
+	if (!socket_family(socket, &family) || (!dump->crowds && !dump->connections))
 		return 0;
-	return add_connection(dump, NLMSG_DATA(message));
+	return add_connection(dump, socket);
 }
 
 /*
