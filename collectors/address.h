@@ -54,5 +54,6 @@ static inline bool address_is_loopback(const struct address *a)
 {
 	static const struct address ipv6 = { .bytes = { [15] = 1 } };
 
-	return address_is_ipv4(a) ? a->bytes[12] == 127 : __builtin_memcmp(a, &ipv6, 16) == 0;
+	return address_is_ipv4(a) ? a->bytes[12] == 127
+				  : __builtin_memcmp(a, &ipv6, sizeof(ipv6)) == 0;
 }

@@ -18,7 +18,8 @@ struct address_set {
 	uint8_t *used;
 	size_t n_slots; /* a power of two, or 0 */
 	size_t n;
-	uint8_t filter[256]; /* 1 at address_filter_slot() of each */
+	/* 1 at address_filter_slot() of each; others may share it, so 1 is no proof. */
+	uint8_t filter[256];
 };
 
 void address_set_finish(struct address_set *set);

@@ -7,11 +7,12 @@
 
 #include "../exporter/util.h"
 
+/* Ascending. */
 const uint32_t flow_expiry_limits_s[N_FLOW_EXPIRIES] = { 10, 60, 600, 3600, 86400 };
 
-static inline __attribute__((always_inline)) enum flow_path path_of(const struct address *initiator,
-								    const struct address *responder,
-								    const struct address_set *own)
+static _always_inline_ enum flow_path path_of(const struct address *initiator,
+					      const struct address *responder,
+					      const struct address_set *own)
 {
 	bool from_here = address_set_has(own, initiator);
 	bool to_here = address_set_has(own, responder);
@@ -46,11 +47,10 @@ static enum flow_nat flow_nat(uint32_t status)
 
 /*
  * From here to flow_counts_add() has is flow->has, but known to the compiler where it is that of
- * nearly every flow: of these it then asks nothing that has answers.
+ * nearly every flow, so that tests whose outcome is known compile to nothing.
  */
-#define _for_each_has static inline __attribute__((always_inline))
-
-_for_each_has void add_status(struct flow_counts *counts, const struct flow *flow, uint32_t has)
+static _always_inline_ void add_status(struct flow_counts *counts, const struct flow *flow,
+				       uint32_t has)
 {
 	if (has & FLOW_HAS_PROTOCOL)
 		counts->by_reply[flow->protocol][flow_reply(flow->status)]++;
@@ -65,14 +65,14 @@ _for_each_has void add_status(struct flow_counts *counts, const struct flow *flo
  * An offloaded flow has no timeout of its own. It may go to the flowtable while the kernel writes
  * its message, behind the status: then only the state that was left out tells.
  */
-_for_each_has bool is_offloaded(const struct flow *flow, uint32_t has)
+static _always_inline_ bool is_offloaded(const struct flow *flow, uint32_t has)
 {
 	if (has & FLOW_HAS_STATUS && flow->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD))
 		return true;
 	return has & FLOW_HAS_TCP_STATE && flow->tcp_state == FLOW_TCP_OFFLOADED;
 }
 
-_for_each_has uint32_t wanted(const struct flow *flow, uint32_t has)
+static _always_inline_ uint32_t wanted(const struct flow *flow, uint32_t has)
 {
 	uint32_t bits = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR |
 			FLOW_HAS_RESPONDER | FLOW_HAS_STATUS;
@@ -84,12 +84,16 @@ _for_each_has uint32_t wanted(const struct flow *flow, uint32_t has)
 	return bits;
 }
 
-_for_each_has void add_timeout(struct flow_counts *counts, const struct flow *flow, uint32_t has)
+static _always_inline_ void add_timeout(struct flow_counts *counts, const struct flow *flow,
+					uint32_t has)
 {
 	const uint32_t established = FLOW_HAS_PROTOCOL | FLOW_HAS_TCP_STATE;
 	uint32_t hours;
 
-	/* From the last on: most flows have longer than most limits. */
+	/*
+	 * The limits ascend: once one is passed, so are all before it. From the last on, for most
+	 * flows have longer than most limits.
+	 */
 	for (int i = N_FLOW_EXPIRIES - 1; i >= 0 && flow->timeout_s <= flow_expiry_limits_s[i]; i--)
 		counts->expiring[i]++;
 	if ((has & established) != established || flow->protocol != FLOW_TCP ||
@@ -99,8 +103,8 @@ _for_each_has void add_timeout(struct flow_counts *counts, const struct flow *fl
 	counts->established_hours_left[hours < N_FLOW_HOURS_LEFT ? hours : N_FLOW_HOURS_LEFT - 1]++;
 }
 
-_for_each_has void add_flow(struct flow_counts *counts, const struct flow *flow, uint32_t has,
-			    const struct address_set *own)
+static _always_inline_ void add_flow(struct flow_counts *counts, const struct flow *flow,
+				     uint32_t has, const struct address_set *own)
 {
 	const uint32_t protocol = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL;
 	const uint32_t ends = FLOW_HAS_INITIATOR | FLOW_HAS_RESPONDER;

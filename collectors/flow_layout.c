@@ -3,10 +3,12 @@
 /*
  * The hot path of the walk. ctnetlink_fill_info() in net/netfilter/nf_conntrack_netlink.c writes
  * CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ZONE where it is not 0, and what ctnetlink_dump_info() has:
- * CTA_STATUS, CTA_MARK, CTA_ID, CTA_USE, CTA_TIMEOUT and CTA_PROTOINFO, since Linux 5.0 in this
- * order when nothing rare stands between them (an accounting, a security context, a master).
- * ctnetlink_dump_tuples() writes CTA_TUPLE_IP and CTA_TUPLE_PROTO, nf_ct_port_tuple_to_nlattr() and
- * icmp_tuple_to_nlattr() what is in the latter, tcp_to_nlattr() the state first.
+ * CTA_STATUS, CTA_MARK where the kernel has marks (some releases: where it is not 0), CTA_ID,
+ * CTA_USE, CTA_TIMEOUT and CTA_PROTOINFO, since Linux 5.4 in this order when nothing rare stands
+ * between them: a security context, a master, and before ctnetlink_dump_extinfo() (5.5) counters
+ * and timestamps. ctnetlink_dump_tuples() writes CTA_TUPLE_IP and CTA_TUPLE_PROTO,
+ * nf_ct_port_tuple_to_nlattr() and icmp_tuple_to_nlattr() what is in the latter, tcp_to_nlattr()
+ * the state first.
  *
  * So an attribute's header is looked for where it would stand, as one word; where another word
  * stands nothing is concluded, and flow_parse_attributes() goes on from there.
@@ -17,6 +19,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <sys/socket.h>
+
+#include "../exporter/util.h"
 
 /* What attributes take with their headers and padding. */
 enum {
@@ -29,18 +33,17 @@ enum {
 	SIZE_PROTO_BARE = SIZE_HEADER + SIZE_SHORT, /* the number only */
 	SIZE_PROTO_PORTS = SIZE_HEADER + 3 * SIZE_SHORT,
 	SIZE_PROTO_ICMP = SIZE_HEADER + 4 * SIZE_SHORT,
-	SIZE_INFO = 5 * SIZE_SHORT,
+	SIZE_INFO = 4 * SIZE_SHORT, /* without CTA_MARK */
 	/* The state, two window scales, two pairs of flags. */
 	SIZE_TCP = SIZE_HEADER + 5 * SIZE_SHORT,
 	SIZE_PROTOINFO = SIZE_HEADER + SIZE_TCP,
 };
 
 /*
- * ip and proto are sizes from above and say all about a tuple's layout. They are constants wherever
- * they are passed, so that each layout is compiled to code of its own: offsets and words to compare
- * with are in its instructions.
+ * What is _always_inline_ from here on: ip and proto are sizes from above and say all about a
+ * tuple's layout. They are constants wherever they are passed, so that each layout is compiled to
+ * code of its own: offsets and words to compare with are in its instructions.
  */
-#define _for_each_layout static inline __attribute__((always_inline))
 
 static inline bool is_header(const unsigned char *at, uint16_t len, uint16_t type)
 {
@@ -80,12 +83,12 @@ static inline uint16_t be16_at(const unsigned char *at)
 	return ntohs(value);
 }
 
-_for_each_layout size_t tuple_size(size_t ip, size_t proto)
+static _always_inline_ size_t tuple_size(size_t ip, size_t proto)
 {
 	return SIZE_HEADER + ip + proto;
 }
 
-_for_each_layout bool is_ip(const unsigned char *at, size_t ip)
+static _always_inline_ bool is_ip(const unsigned char *at, size_t ip)
 {
 	const unsigned char *source = payload_of(at);
 
@@ -105,7 +108,7 @@ static inline bool is_icmp(const unsigned char *at, uint16_t id, uint16_t type, 
 	       is_header(at + 2 * SIZE_SHORT, 5, code);
 }
 
-_for_each_layout bool is_proto(const unsigned char *at, size_t ip, size_t proto)
+static _always_inline_ bool is_proto(const unsigned char *at, size_t ip, size_t proto)
 {
 	const unsigned char *number = payload_of(at), *rest = number + SIZE_SHORT;
 
@@ -122,14 +125,15 @@ _for_each_layout bool is_proto(const unsigned char *at, size_t ip, size_t proto)
 	return true;
 }
 
-_for_each_layout bool is_tuple(const unsigned char *at, uint16_t type, size_t ip, size_t proto)
+static _always_inline_ bool is_tuple(const unsigned char *at, uint16_t type, size_t ip,
+				     size_t proto)
 {
 	return is_nest(at, (uint16_t)tuple_size(ip, proto), type) && is_ip(payload_of(at), ip) &&
 	       is_proto(payload_of(at) + ip, ip, proto);
 }
 
-_for_each_layout void read_tuple(const unsigned char *at, size_t ip, size_t proto,
-				 struct tuple *tuple)
+static _always_inline_ void read_tuple(const unsigned char *at, size_t ip, size_t proto,
+				       struct tuple *tuple)
 {
 	const unsigned char *source = payload_of(payload_of(at)),
 			    *ports = payload_of(payload_of(at) + ip) + SIZE_SHORT;
@@ -147,56 +151,66 @@ _for_each_layout void read_tuple(const unsigned char *at, size_t ip, size_t prot
 	}
 }
 
-/* CTA_STATUS to CTA_TIMEOUT. */
-static inline bool is_info(const unsigned char *at)
+/* CTA_STATUS to CTA_TIMEOUT; mark is the size of CTA_MARK, or 0 without it. */
+static _always_inline_ bool is_info(const unsigned char *at, size_t mark)
 {
-	return is_header(at, 8, CTA_STATUS) && is_header(at + SIZE_SHORT, 8, CTA_MARK) &&
-	       is_header(at + 2 * SIZE_SHORT, 8, CTA_ID) &&
-	       is_header(at + 3 * SIZE_SHORT, 8, CTA_USE) &&
-	       is_header(at + 4 * SIZE_SHORT, 8, CTA_TIMEOUT);
+	const unsigned char *id = at + SIZE_SHORT + mark;
+
+	return is_header(at, 8, CTA_STATUS) &&
+	       (mark == 0 || is_header(at + SIZE_SHORT, 8, CTA_MARK)) && is_header(id, 8, CTA_ID) &&
+	       is_header(id + SIZE_SHORT, 8, CTA_USE) &&
+	       is_header(id + 2 * SIZE_SHORT, 8, CTA_TIMEOUT);
+}
+
+static inline const unsigned char *tcp_state_of(const unsigned char *protoinfo)
+{
+	return payload_of(payload_of(protoinfo));
 }
 
 static inline bool is_tcp_state(const unsigned char *at, size_t left)
 {
-	const unsigned char *tcp = payload_of(at), *state = payload_of(tcp);
-
 	return left >= SIZE_PROTOINFO && is_nest(at, SIZE_PROTOINFO, CTA_PROTOINFO) &&
-	       is_nest(tcp, SIZE_TCP, CTA_PROTOINFO_TCP) &&
-	       is_header(state, 5, CTA_PROTOINFO_TCP_STATE) &&
-	       *payload_of(state) < FLOW_TCP_OFFLOADED;
+	       is_nest(payload_of(at), SIZE_TCP, CTA_PROTOINFO_TCP) &&
+	       is_header(tcp_state_of(at), 5, CTA_PROTOINFO_TCP_STATE) &&
+	       *payload_of(tcp_state_of(at)) < FLOW_TCP_OFFLOADED;
 }
 
-/* All that is counted behind the tuples, or nothing. has gets what was read. */
-_for_each_layout bool read_rest(const unsigned char *at, size_t left, uint32_t *has,
-				struct flow *flow)
+/* From CTA_STATUS on. mark as above. */
+static _always_inline_ bool read_info(const unsigned char *at, size_t left, size_t mark,
+				      uint32_t *has, struct flow *flow)
 {
-	const unsigned char *protoinfo;
-	uint16_t zone = 0;
+	const size_t size = SIZE_INFO + mark;
 
-	if (left >= SIZE_SHORT + SIZE_INFO && is_header(at, 6, CTA_ZONE)) {
-		zone = be16_at(at);
-		at += SIZE_SHORT;
-		left -= SIZE_SHORT;
-	}
-	protoinfo = at + SIZE_INFO;
-	if (left < SIZE_INFO || !is_info(at))
+	if (left < size || !is_info(at, mark))
 		return false;
 	if (flow->protocol == FLOW_TCP) {
-		if (!is_tcp_state(protoinfo, left - SIZE_INFO))
+		if (!is_tcp_state(at + size, left - size))
 			return false;
-		flow->tcp_state = *payload_of(payload_of(payload_of(protoinfo)));
+		flow->tcp_state = *payload_of(tcp_state_of(at + size));
 		*has |= FLOW_HAS_TCP_STATE;
 	}
-	flow->zone = zone;
 	flow->status = be32_at(at);
-	flow->timeout_s = be32_at(at + 4 * SIZE_SHORT);
+	flow->timeout_s = be32_at(at + size - SIZE_SHORT);
 	*has |= FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT;
 	return true;
 }
 
+/* All that is counted behind the tuples, or nothing. has gets what was read. */
+static _always_inline_ bool read_rest(const unsigned char *at, size_t left, uint32_t *has,
+				      struct flow *flow)
+{
+	flow->zone = 0;
+	if (left >= SIZE_SHORT && is_header(at, 6, CTA_ZONE)) {
+		flow->zone = be16_at(at);
+		at += SIZE_SHORT;
+		left -= SIZE_SHORT;
+	}
+	return read_info(at, left, SIZE_SHORT, has, flow) || read_info(at, left, 0, has, flow);
+}
+
 /* Everything that is there, or as much of it as has this layout, or nothing. */
-_for_each_layout void parse(const struct nlmsghdr *message, size_t ip, size_t proto,
-			    struct flow *flow)
+static _always_inline_ void parse(const struct nlmsghdr *message, size_t ip, size_t proto,
+				  struct flow *flow)
 {
 	const size_t size = tuple_size(ip, proto);
 	const unsigned char *original = attributes_of(message), *reply = original + size,

@@ -14,7 +14,7 @@
 
 static inline enum flow_protocol flow_protocol(uint8_t number)
 {
-	/* Less those that are FLOW_OTHER, which is 0 so. */
+	/* Stored exclusive-or FLOW_OTHER, so that numbers not named here are FLOW_OTHER. */
 	static const uint8_t known[UINT8_MAX + 1] = {
 		[IPPROTO_TCP] = FLOW_TCP ^ FLOW_OTHER,
 		[IPPROTO_UDP] = FLOW_UDP ^ FLOW_OTHER,

@@ -149,8 +149,8 @@ static const struct nlmsghdr *next_message(const char **at, size_t *left)
 enum { ANSWER_GOES_ON = 0, ANSWER_ENDED = 1 };
 
 /*
- * A message that says something about the answer: *ret_value is set when that has ended. What says
- * nothing (NLMSG_NOOP) goes on.
+ * A message that says something about the answer: *ret_value is set when it says that the answer
+ * has ended. What says nothing (NLMSG_NOOP) goes on.
  */
 static int handle_control(const struct nlmsghdr *message, int *ret_value)
 {

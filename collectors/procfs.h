@@ -34,7 +34,8 @@ struct procfs_number {
 
 /*
  * As procfs_read_u64(), of the file that this number is always read from. A sysctl that went and
- * came again, with its module, is another file: where reading fails, it is opened anew.
+ * came again, with its module, is another file: where reading fails, it is opened anew. A file that
+ * was replaced while the old one can still be read is not noticed: no sysctl does that.
  */
 int procfs_number_read(struct procfs_number *number, const char *root, const char *path,
 		       uint64_t *ret);

@@ -2,9 +2,7 @@
 
 #include "socket_counts.h"
 
-#include <linux/inet_diag.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 /*
  * The kernel admits one connection more than the limit: full means longer than it
@@ -28,10 +26,10 @@ bool socket_counts_add(struct socket_counts *counts, int protocol, const struct 
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*socket)))
 		return false;
-	family = socket->idiag_family == AF_INET ? FLOW_IPV4 : FLOW_IPV6;
+	if (!socket_family(socket, &family))
+		return true;
 	state = socket->idiag_state - 1U;
-	if (state >= N_TCP_SOCKET_STATES ||
-	    (family == FLOW_IPV6 && socket->idiag_family != AF_INET6))
+	if (state >= N_TCP_SOCKET_STATES)
 		return true;
 	if (protocol == IPPROTO_UDP) {
 		counts->udp[family][state == TCP_SOCKET_ESTABLISHED ? UDP_SOCKET_CONNECTED

@@ -3,9 +3,11 @@
 
 /* sock_diag answers -> counts of sockets. Pure; nothing is kept per socket. */
 
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "flow.h"
 
@@ -38,6 +40,15 @@ struct socket_counts {
 	uint64_t listeners_full;       /* the next connection would be refused a place */
 	double accept_queue_max_ratio; /* of the fullest listener; its length over its limit */
 };
+
+/* False, and nothing set, for a socket that is neither IPv4 nor IPv6: it is nobody's here. */
+static inline bool socket_family(const struct inet_diag_msg *socket, enum flow_family *ret)
+{
+	if (socket->idiag_family != AF_INET && socket->idiag_family != AF_INET6)
+		return false;
+	*ret = socket->idiag_family == AF_INET ? FLOW_IPV4 : FLOW_IPV6;
+	return true;
+}
 
 /*
  * Adds one inet_diag_msg of a dump for protocol (IPPROTO_TCP or IPPROTO_UDP). For a listener

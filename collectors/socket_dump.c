@@ -58,19 +58,21 @@ static int add_connection(struct dump *dump, const struct inet_diag_msg *socket)
 
 static int on_message(void *ctx, const struct nlmsghdr *message)
 {
+	const struct inet_diag_msg *socket = NLMSG_DATA(message);
 	struct dump *dump = ctx;
+	enum flow_family family;
 
 	if (!socket_counts_add(&dump->counts, IPPROTO_TCP, message))
 		return -EBADMSG;
-	if (!dump->crowds && !dump->connections)
+	if (!socket_family(socket, &family) || (!dump->crowds && !dump->connections))
 		return 0;
-	return add_connection(dump, NLMSG_DATA(message));
+	return add_connection(dump, socket);
 }
 
 /*
  * Both families by the one request that the kernel has for that, which is older than the one for
- * each family: the kernel walks the table of all sockets of all network namespaces, hundreds of
- * thousands of buckets, once instead of twice. (inet_diag_dump_compat() in net/ipv4/inet_diag.c)
+ * each family: the kernel walks the whole table, which all network namespaces share unless one has
+ * its own, once instead of twice. (inet_diag_dump_compat() in net/ipv4/inet_diag.c)
  */
 static int run_dump(struct collector_context *ctx, struct dump *dump)
 {

@@ -41,7 +41,9 @@ struct collector_context;
 /*
  * Gives the dump of this request, with ports when they are wanted, making it when nobody in this
  * request did before. ctx->wants_ports makes one dump do for everybody: to find crowds costs more
- * than to count. One that failed has the negative errno in error. *ret points into ctx.
+ * than to count. One that failed has the negative errno in error: -EOPNOTSUPP: the kernel has no
+ * inet_diag; -ENOENT: no tcp_diag. *ret points into ctx; valid until the next call of this or of
+ * socket_dump_connections().
  */
 void socket_dump_get(struct collector_context *ctx, bool ports, const struct socket_dump **ret);
 

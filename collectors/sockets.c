@@ -143,10 +143,7 @@ static int fetch_udp(struct collector_context *ctx, enum flow_family family,
 			     ctx->deadline_ns, on_udp, ret);
 }
 
-/*
- * Emits the family rows that could be read. A kernel without IPv6 answers -ENOENT: nothing is
- * missing then.
- */
+/* Emits the family rows that could be read. -ENOENT: the kernel has no udp_diag. */
 static int emit_udp(struct exposition *e, const int errors[N_FLOW_FAMILIES],
 		    const struct socket_counts *counts)
 {
@@ -156,7 +153,7 @@ static int emit_udp(struct exposition *e, const int errors[N_FLOW_FAMILIES],
 		if (errors[family] == 0)
 			exposition_grid_row(e, &sockets_descs[SOCKETS_UDP], family,
 					    &counts->udp[0][0]);
-		else if (first == 0 && !(errors[family] == -ENOENT && family == FLOW_IPV6))
+		else if (first == 0)
 			first = errors[family];
 	}
 	return first;

@@ -79,13 +79,11 @@ static uint32_t *counter_key(const struct top *top, uint32_t counter)
 }
 
 /*
- * words is top->key_words. The compiler knows it where top_add() does, and makes of a loop over a
- * key what that key needs.
+ * words is top->key_words, a constant where top_add() passes one: the loops over a key are then
+ * unrolled.
  */
-#define _for_each_size static inline __attribute__((always_inline))
-
-_for_each_size bool has_key(const struct top *top, uint32_t counter, const uint32_t *key,
-			    uint32_t words)
+static _always_inline_ bool has_key(const struct top *top, uint32_t counter, const uint32_t *key,
+				    uint32_t words)
 {
 	const uint32_t *own = counter_key(top, counter);
 	uint32_t differs = 0;
@@ -95,8 +93,8 @@ _for_each_size bool has_key(const struct top *top, uint32_t counter, const uint3
 	return differs == 0;
 }
 
-_for_each_size uint32_t find_key(const struct top *top, const uint32_t *key, uint32_t words,
-				 uint32_t hash)
+static _always_inline_ uint32_t find_key(const struct top *top, const uint32_t *key, uint32_t words,
+					 uint32_t hash)
 {
 	uint32_t i = top->slots[hash & top->slot_mask];
 
@@ -187,7 +185,7 @@ static uint32_t counter_take_over(struct top *top)
 	return counter;
 }
 
-_for_each_size void add(struct top *top, const uint32_t *key, uint32_t words)
+static _always_inline_ void add(struct top *top, const uint32_t *key, uint32_t words)
 {
 	const uint32_t hash = (uint32_t)hash_bytes(&top->hash_key, key, words * sizeof(*key));
 	uint32_t counter = find_key(top, key, words, hash);
@@ -210,13 +208,13 @@ _for_each_size void add(struct top *top, const uint32_t *key, uint32_t words)
 void top_add(struct top *top, const void *key)
 {
 	switch (top->key_words) {
-	case 1:
+	case 1: /* a port with its protocol */
 		add(top, key, 1);
 		break;
-	case 4:
+	case 4: /* an address */
 		add(top, key, 4);
 		break;
-	case 8:
+	case 8: /* two of them */
 		add(top, key, 8);
 		break;
 	default:

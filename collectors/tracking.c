@@ -112,8 +112,8 @@ static bool is_unacknowledged(const struct nlmsghdr *message)
 }
 
 /*
- * Since Linux 5.10 CTA_SYNPROXY is the last attribute (ctnetlink_dump_extinfo()). Where a message
- * ends as one with it does, that is believed: at worst a fresh flow is passed over.
+ * Where ctnetlink_dump_extinfo() exists (Linux 5.5), CTA_SYNPROXY is the last attribute. Where a
+ * message ends as one with it does, that is believed: at worst a fresh flow is passed over.
  */
 static bool ends_in_synproxy(const struct nlmsghdr *message)
 {

@@ -20,7 +20,6 @@
 #include "../exporter/util.h"
 #include "address_set.h"
 #include "collector.h"
-#include "procfs.h"
 #include "table_parse.h"
 
 /*
@@ -69,12 +68,11 @@ static void pass_reset(struct pass *pass)
 }
 
 /* 0 where the kernel does not tell. */
-static uint64_t read_buckets(const struct collector_context *ctx)
+static uint64_t read_buckets(struct collector_context *ctx)
 {
 	uint64_t buckets = 0;
 
-	(void)procfs_read_u64(ctx->settings->procfs, "sys/net/netfilter/nf_conntrack_buckets",
-			      &buckets);
+	(void)sysctls_read(&ctx->sysctls, ctx->settings->procfs, SYSCTL_BUCKETS, &buckets);
 	return buckets;
 }
 

@@ -16,7 +16,8 @@ struct answer_header {
 	uint64_t length;
 };
 
-#define ANSWER_PACKET_MAX (sizeof(struct answer_header) + ANSWER_CHUNK_MAX)
+/* The first chunk shares its packet with the header: no packet is larger than the other chunks. */
+#define ANSWER_FIRST_CHUNK_MAX (ANSWER_CHUNK_MAX - sizeof(struct answer_header))
 
 int channel_create(int ret_fds[2])
 {
@@ -56,16 +57,16 @@ int channel_receive_request(int fd, uint64_t allowed, struct request *ret)
 	return 1;
 }
 
-static size_t chunk_length(size_t left)
+static size_t at_most(size_t length, size_t max)
 {
-	return left < ANSWER_CHUNK_MAX ? left : ANSWER_CHUNK_MAX;
+	return length < max ? length : max;
 }
 
 int channel_send_answer(int fd, int status, const char *bytes, size_t length)
 {
 	const struct answer_header header = { REQUEST_MAGIC, status, length };
-	char packet[ANSWER_PACKET_MAX] _uninitialized_;
-	size_t at = chunk_length(length);
+	char packet[ANSWER_CHUNK_MAX] _uninitialized_;
+	size_t at = at_most(length, ANSWER_FIRST_CHUNK_MAX);
 	int r;
 
 	memcpy(packet, &header, sizeof(header));
@@ -73,7 +74,7 @@ int channel_send_answer(int fd, int status, const char *bytes, size_t length)
 		memcpy(packet + sizeof(header), bytes, at);
 	r = send_packet(fd, packet, sizeof(header) + at);
 	for (size_t n; r == 0 && at < length; at += n) {
-		n = chunk_length(length - at);
+		n = at_most(length - at, ANSWER_CHUNK_MAX);
 		r = send_packet(fd, bytes + at, n);
 	}
 	return r;
@@ -93,7 +94,7 @@ void answer_finish(struct answer *answer)
 /* What there is no memory for is read all the same: the next answer begins behind it. */
 static int take_chunk(struct answer *answer, const char *bytes, size_t length)
 {
-	if (length > ANSWER_CHUNK_MAX || length > answer->length - answer->received)
+	if (length > answer->length - answer->received)
 		return -EBADMSG;
 	answer->received += length;
 	buffer_append(&answer->body, bytes, length);
@@ -122,7 +123,7 @@ static int take_header(struct answer *answer, const char *bytes, size_t length)
 int channel_receive_answer(int fd, struct answer *answer)
 {
 	/* One more, so that a larger packet shows. */
-	char bytes[ANSWER_PACKET_MAX + 1] _uninitialized_;
+	char bytes[ANSWER_CHUNK_MAX + 1] _uninitialized_;
 
 	while (!answer->has_header || answer->received < answer->length) {
 		ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -134,6 +135,8 @@ int channel_receive_answer(int fd, struct answer *answer)
 			return errno == EAGAIN ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
 		if (n == 0)
 			return -EPIPE;
+		if ((size_t)n > ANSWER_CHUNK_MAX)
+			return -EBADMSG;
 		r = answer->has_header ? take_chunk(answer, bytes, (size_t)n)
 				       : take_header(answer, bytes, (size_t)n);
 		if (r < 0)

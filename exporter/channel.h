@@ -16,7 +16,7 @@
 #include "buffer.h"
 #include "request.h"
 
-#define ANSWER_CHUNK_MAX 32768U
+#define ANSWER_CHUNK_MAX 32768U /* of a packet, header included */
 #define ANSWER_SIZE_MAX (16U << 20)
 
 /* An answer as it arrives. */

@@ -83,9 +83,9 @@ static void read_stat(const struct process_self *self, struct process_usage *usa
  * Since Linux 6.2 the size of /proc/self/fd is the number of its entries (proc_fd_getattr() in
  * fs/proc/fd.c), which takes a tenth of the time that listing them takes; before it is 0. By
  * number: fstat() of some C libraries is newfstatat(), which takes paths, too, and which the web
- * process may not call.
+ * process may not call. There struct stat is the kernel's own; elsewhere the entries are listed.
  */
-static uint64_t count_fds(DIR *fds)
+static uint64_t size_of_fds(DIR *fds)
 {
 	uint64_t n = 0;
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -97,20 +97,30 @@ static uint64_t count_fds(DIR *fds)
 	return n;
 }
 
-static void read_fds(const struct process_self *self, struct process_usage *usage)
+/* Returns 0 or a negative errno. */
+static int list_fds(DIR *fds, uint64_t *ret)
 {
 	const struct dirent *entry;
-	uint64_t n = self->fds ? count_fds(self->fds) : 0;
+	uint64_t n = 0;
 
-	if (n > 0)
-		set_value(usage, PROCESS_OPEN_FDS, n);
-	if (!self->fds || n > 0)
-		return;
-	rewinddir(self->fds);
+	rewinddir(fds);
 	errno = 0;
-	while ((entry = readdir(self->fds)))
+	while ((entry = readdir(fds)))
 		n += entry->d_name[0] != '.';
-	if (errno == 0)
+	if (errno != 0)
+		return -errno;
+	*ret = n;
+	return 0;
+}
+
+static void read_fds(const struct process_self *self, struct process_usage *usage)
+{
+	uint64_t n;
+
+	if (!self->fds)
+		return;
+	n = size_of_fds(self->fds);
+	if (n > 0 || list_fds(self->fds, &n) == 0)
 		set_value(usage, PROCESS_OPEN_FDS, n);
 }
 

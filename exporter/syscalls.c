@@ -47,12 +47,14 @@ static const struct {
 	{ SCMP_SYS(read), ALL },
 	{ SCMP_SYS(write), ALL },
 	{ SCMP_SYS(close), ALL },
-	/* process_*: /proc/self/stat and /proc/self/fd, open since the start, are read again */
+	/* what stays open: /proc/self/stat, and the sysctls that every scrape reads */
 	{ SCMP_SYS(pread64), ALL },
+	/* process_*: /proc/self/fd, open since the start, is listed again */
 	{ SCMP_SYS(lseek), ALL },
 	{ SCMP_SYS(_llseek), ALL },
 	{ SCMP_SYS(getdents64), ALL },
 	{ SCMP_SYS(getrusage), ALL },
+	/* the size of /proc/self/fd; files of the web configuration */
 	{ SCMP_SYS(fstat), ALL },
 	/* clocks, where the vDSO has no answer: not for this clock source, or switched off */
 	{ SCMP_SYS(clock_gettime), ALL },

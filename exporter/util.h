@@ -24,11 +24,17 @@
  * A large array that is written before it is read: the compiler is told to zero variables, which
  * here would take as long as a system call and leave nothing else in the cache.
  */
-#if defined(__has_attribute) && __has_attribute(uninitialized)
+#ifdef __has_attribute
+#if __has_attribute(uninitialized)
 #define _uninitialized_ __attribute__((uninitialized))
-#else
+#endif
+#endif
+#ifndef _uninitialized_
 #define _uninitialized_
 #endif
+
+/* A function that is compiled into each of its callers, with the constants that they pass. */
+#define _always_inline_ inline __attribute__((always_inline))
 
 /* A parameter that a callback's type demands and this one does without. */
 #define _unused_ __attribute__((unused))

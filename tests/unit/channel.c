@@ -19,6 +19,8 @@ struct wire_header {
 	uint64_t length;
 };
 
+#define ANSWER_FIRST_CHUNK_MAX (ANSWER_CHUNK_MAX - sizeof(struct wire_header))
+
 struct pair {
 	int fds[2];
 	struct answer answer;
@@ -189,7 +191,8 @@ static void check_round_trip(struct pair *pair, size_t length)
 
 static void answers_of_many_lengths(void **state)
 {
-	static const size_t lengths[] = { 0, 1, 32767, 32768, 32769, 65536, LONGEST_ANSWER };
+	static const size_t lengths[] = { 0,	 1,	32751, 32752, 32753,
+					  32768, 65519, 65520, 65521, LONGEST_ANSWER };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++)
 		check_round_trip(*state, lengths[i]);
@@ -269,10 +272,10 @@ static void headers_of_a_wrong_length(void **state)
 /* A header with a first chunk in one packet. */
 static void send_both(int fd, uint64_t length, size_t chunk)
 {
-	static char packet[sizeof(struct wire_header) + ANSWER_CHUNK_MAX + 1];
+	static char packet[ANSWER_CHUNK_MAX + 1];
 	const struct wire_header header = { REQUEST_MAGIC, 0, length };
 
-	assert_true(chunk <= ANSWER_CHUNK_MAX + 1);
+	assert_true(sizeof(header) + chunk <= sizeof(packet));
 	memcpy(packet, &header, sizeof(header));
 	send_bytes(fd, packet, sizeof(header) + chunk);
 }
@@ -285,7 +288,7 @@ static void a_header_with_too_much_behind_it(void **state)
 	assert_int_equal(channel_receive_answer(pair->fds[0], &pair->answer), -EBADMSG);
 	answer_finish(&pair->answer);
 	answer_init(&pair->answer);
-	send_both(pair->fds[1], LONGEST_ANSWER, ANSWER_CHUNK_MAX + 1);
+	send_both(pair->fds[1], LONGEST_ANSWER, ANSWER_FIRST_CHUNK_MAX + 1);
 	assert_int_equal(channel_receive_answer(pair->fds[0], &pair->answer), -EBADMSG);
 	assert_int_equal(pair->answer.body.len, 0);
 }
@@ -293,16 +296,16 @@ static void a_header_with_too_much_behind_it(void **state)
 /* The web process wakes up once for it. */
 static void an_answer_is_one_packet_where_it_fits(void **state)
 {
-	static char bytes[ANSWER_CHUNK_MAX + 1], packet[2 * sizeof(bytes)];
+	static char bytes[ANSWER_FIRST_CHUNK_MAX + 1], packet[2 * ANSWER_CHUNK_MAX];
 	struct pair *pair = *state;
 
-	assert_int_equal(channel_send_answer(pair->fds[1], 0, bytes, ANSWER_CHUNK_MAX), 0);
+	assert_int_equal(channel_send_answer(pair->fds[1], 0, bytes, ANSWER_FIRST_CHUNK_MAX), 0);
 	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT),
-			 sizeof(struct wire_header) + ANSWER_CHUNK_MAX);
+			 ANSWER_CHUNK_MAX);
 	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT), -1);
 	assert_int_equal(channel_send_answer(pair->fds[1], 0, bytes, sizeof(bytes)), 0);
 	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT),
-			 sizeof(struct wire_header) + ANSWER_CHUNK_MAX);
+			 ANSWER_CHUNK_MAX);
 	assert_int_equal(recv(pair->fds[0], packet, sizeof(packet), MSG_DONTWAIT), 1);
 }
 

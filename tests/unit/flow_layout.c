@@ -42,7 +42,8 @@ struct kind {
 	uint8_t family, protocol;
 	uint8_t tcp_state;
 	bool offloaded;
-	uint16_t zone_in;    /* the attribute that holds it, or 0 */
+	uint16_t zone_in; /* the attribute that holds it, or 0 */
+	bool no_mark;
 	bool secctx, master; /* in front of the timeout */
 	bool acct, synproxy; /* behind all that is counted */
 };
@@ -119,7 +120,8 @@ static void put_rest(struct message *m, struct dice *dice, const struct kind *ki
 	if (kind->zone_in == CTA_ZONE)
 		put_random(m, dice, CTA_ZONE, 2);
 	put_random(m, dice, CTA_STATUS, 4);
-	put_random(m, dice, CTA_MARK, 4);
+	if (!kind->no_mark)
+		put_random(m, dice, CTA_MARK, 4);
 	if (kind->secctx)
 		message_put(m, CTA_SECCTX | NLA_F_NESTED, "\x0a\0\x01\0label", 10);
 	put_random(m, dice, CTA_ID, 4);
@@ -161,6 +163,7 @@ static struct kind random_kind(struct dice *dice)
 		.tcp_state = (uint8_t)dice_below(dice, FLOW_TCP_OFFLOADED),
 		.zone_in = zones[dice_below(dice, ARRAY_SIZE(zones))],
 		.offloaded = dice_one_in(dice, 10),
+		.no_mark = dice_one_in(dice, 3),
 		.secctx = dice_one_in(dice, 10),
 		.master = dice_one_in(dice, 10),
 		.acct = dice_one_in(dice, 2),

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "../../exporter/process.h"
 
@@ -87,6 +88,22 @@ static void open_fds_of_this_process(_unused_ void **state)
 	process_usage_read(&self, &after);
 	assert_int_equal(after.value[PROCESS_OPEN_FDS], before.value[PROCESS_OPEN_FDS]);
 	process_self_close(&self);
+}
+
+/* What the kernel tells as the size where it tells one (Linux 6.2) is what a listing counts. */
+static void the_size_is_what_a_listing_counts(_unused_ void **state)
+{
+	struct stat status;
+	DIR *dir = opendir("/proc/self/fd");
+
+	if (!dir)
+		skip();
+	assert_int_equal(fstat(dirfd(dir), &status), 0);
+	(void)closedir(dir);
+	if (status.st_size == 0)
+		skip();
+	/* The listing has the directory open, too, and leaves it out. */
+	assert_int_equal(status.st_size, count_fds() + 1);
 }
 
 /* A directory without a size, as /proc/self/fd was before Linux 6.2: this has an entry a thread. */
@@ -179,6 +196,7 @@ int main(void)
 		cmocka_unit_test(two_processes_are_added),
 		cmocka_unit_test(what_one_lacks_is_absent),
 		cmocka_unit_test(open_fds_of_this_process),
+		cmocka_unit_test(the_size_is_what_a_listing_counts),
 		cmocka_unit_test(entries_are_listed_where_no_size_tells_them),
 		cmocka_unit_test(plausible_values_of_this_process),
 		cmocka_unit_test(memory_and_time_that_are_used_show),

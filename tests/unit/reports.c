@@ -324,9 +324,11 @@ static void check_talkers(struct collector_context *ctx, const struct talkers_qu
 		struct buffer out;
 
 		buffer_init(&out, 1000);
+		ctx->wants_ports = true; /* left over from a scrape */
 		assert_int_equal(text ? reports_talkers_text(ctx, query, &out)
 				      : reports_talkers(ctx, query, &out),
 				 value);
+		assert_false(ctx->wants_ports);
 		buffer_append_char(&out, '\0');
 		assert_string_equal(out.data, expected);
 		buffer_finish(&out);

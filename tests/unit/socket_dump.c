@@ -18,6 +18,7 @@
 static struct {
 	int dumps;
 	int error; /* behind the last message */
+	bool only_others;
 } kernel;
 
 static int put_socket(netlink_message_fn fn, void *ctx, uint8_t family, uint8_t state,
@@ -34,6 +35,15 @@ static int put_socket(netlink_message_fn fn, void *ctx, uint8_t family, uint8_t 
 	return fn(ctx, &m.header);
 }
 
+/* Of no family that is asked for: more of them, and one more device, than the others have. */
+static void put_others(netlink_message_fn fn, void *ctx)
+{
+	for (uint16_t port = 40000; port < 40003; port++) {
+		assert_int_equal(put_socket(fn, ctx, AF_UNIX, 1, port, 7), 0);
+		assert_int_equal(put_socket(fn, ctx, AF_UNIX, 10, port, 7), 0);
+	}
+}
+
 /* ESTABLISHED, TIME_WAIT, LISTEN, and ESTABLISHED on a port that is not ephemeral. */
 int netlink_query(_unused_ struct netlink *nl, enum netlink_query query, const void *payload,
 		  size_t payload_len, _unused_ uint64_t deadline_ns, netlink_message_fn fn,
@@ -45,6 +55,9 @@ int netlink_query(_unused_ struct netlink *nl, enum netlink_query query, const v
 	assert_int_equal(query, NETLINK_TCP_SOCKETS);
 	assert_int_equal(payload_len, sizeof(expected));
 	assert_memory_equal(payload, &expected, sizeof(expected));
+	put_others(fn, ctx);
+	if (kernel.only_others)
+		return 0;
 	assert_int_equal(put_socket(fn, ctx, AF_INET, 1, 40000, 0), 0);
 	assert_int_equal(put_socket(fn, ctx, AF_INET, 6, 40001, 0), 0);
 	assert_int_equal(put_socket(fn, ctx, AF_INET6, 10, 22, 0), 0);
@@ -156,6 +169,28 @@ static void connections_share_it(void **state)
 	socket_connections_finish(&connections);
 }
 
+static void other_families_are_skipped(void **state)
+{
+	static const struct socket_counts none;
+	struct collector_settings settings;
+	struct collector_context ctx = context(&settings, *state);
+	struct socket_connections connections;
+	const struct socket_dump *dump;
+
+	kernel.only_others = true;
+	assert_int_equal(socket_connections_init(&connections, 0), 0);
+	ctx.wants_ports = true;
+	assert_int_equal(socket_dump_connections(&ctx, &connections), 0);
+	assert_int_equal(connections.n_established, 0);
+	assert_int_equal(connections.set.n, 0);
+	assert_false(connections.has_bound);
+	socket_dump_get(&ctx, true, &dump);
+	assert_memory_equal(&dump->counts, &none, sizeof(none));
+	assert_true(dump->ports.in_use_max.known);
+	assert_int_equal(dump->ports.in_use_max.value, 0);
+	socket_connections_finish(&connections);
+}
+
 static void again_leaves_it_alone(void **state)
 {
 	struct collector_settings settings;
@@ -173,18 +208,22 @@ static void again_leaves_it_alone(void **state)
 
 static void what_failed_says_so(void **state)
 {
+	static const int errors[] = { -EINTR, -ENOENT, -EOPNOTSUPP };
 	struct collector_settings settings;
 	struct collector_context ctx = context(&settings, *state);
 	const struct socket_dump *dump;
 
-	kernel.error = -EINTR;
-	socket_dump_get(&ctx, true, &dump);
-	assert_int_equal(dump->error, -EINTR);
-	assert_true(dump->ports.range.known);
-	assert_false(dump->ports.in_use_max.known);
-	/* Nor is it tried again in the same request. */
-	socket_dump_get(&ctx, true, &dump);
-	assert_int_equal(kernel.dumps, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		kernel.error = errors[i];
+		ctx.request++;
+		socket_dump_get(&ctx, true, &dump);
+		assert_int_equal(dump->error, errors[i]);
+		assert_true(dump->ports.range.known);
+		assert_false(dump->ports.in_use_max.known);
+		/* Nor is it tried again in the same request. */
+		socket_dump_get(&ctx, true, &dump);
+		assert_int_equal(kernel.dumps, i + 1);
+	}
 }
 
 int main(void)
@@ -194,6 +233,7 @@ int main(void)
 		directory_test(one_dump_where_it_is_known_who_comes),
 		directory_test(ports_that_nobody_announced),
 		directory_test(connections_share_it),
+		directory_test(other_families_are_skipped),
 		directory_test(again_leaves_it_alone),
 		directory_test(what_failed_says_so),
 	};

@@ -104,7 +104,7 @@ struct made {
 	uint8_t family, protocol, tcp_state;
 	uint32_t timeout;
 	uint32_t status;
-	bool synproxy;
+	enum { SYNPROXY_NONE, SYNPROXY_LAST, SYNPROXY_BEFORE_TIMEOUT, SYNPROXY_LOOKALIKE } synproxy;
 	uint8_t flags[2]; /* IP_CT_TCP_FLAG_* of both directions */
 	bool without_timeout, without_status;
 };
@@ -123,23 +123,48 @@ static void put_tcp(struct message *m, const struct made *made)
 	message_nest_end(m, info);
 }
 
+/* As ctnetlink_dump_ct_synproxy() does. */
+static void put_synproxy(struct message *m)
+{
+	const size_t before = m->header.nlmsg_len;
+	const size_t synproxy = message_nest(m, CTA_SYNPROXY | NLA_F_NESTED);
+
+	message_put_be32(m, CTA_SYNPROXY_ISN, 0);
+	message_put_be32(m, CTA_SYNPROXY_ITS, 0);
+	message_put_be32(m, CTA_SYNPROXY_TSOFF, 0);
+	message_nest_end(m, synproxy);
+	assert_int_equal(m->header.nlmsg_len - before, 28);
+}
+
+/* A label whose bytes are those that the attribute above has. */
+static void put_lookalike(struct message *m)
+{
+	const size_t label = message_nest(m, CTA_LABELS);
+
+	put_synproxy(m);
+	message_nest_end(m, label);
+}
+
 static void make(struct message *m, const struct made *made)
 {
 	const uint8_t family = made->family ? made->family : AF_INET;
 	const struct recipe recipe = { .family = family, .protocol = made->protocol };
-	const uint32_t zeros[3] = { 0 };
 
 	message_start_conntrack(m, IPCTNL_MSG_CT_NEW, family, 0);
 	flow_message_put_part(m, &recipe, PART_ORIGINAL);
 	flow_message_put_part(m, &recipe, PART_REPLY);
 	if (!made->without_status)
 		message_put_be32(m, CTA_STATUS, made->status);
+	if (made->synproxy == SYNPROXY_BEFORE_TIMEOUT)
+		put_synproxy(m);
 	if (!made->without_timeout)
 		message_put_be32(m, CTA_TIMEOUT, made->timeout);
 	if (made->protocol == IPPROTO_TCP)
 		put_tcp(m, made);
-	if (made->synproxy)
-		message_put(m, CTA_SYNPROXY, zeros, sizeof(zeros));
+	if (made->synproxy == SYNPROXY_LAST)
+		put_synproxy(m);
+	if (made->synproxy == SYNPROXY_LOOKALIKE)
+		put_lookalike(m);
 }
 
 /* The defaults of the kernel, each known. */
@@ -263,8 +288,27 @@ static void flows_that_tools_insert_prove_nothing(_unused_ void **state)
 	struct made made = { .protocol = IPPROTO_UDP, .timeout = 30 };
 
 	assert_true(is_fresh(&made));
-	made.synproxy = true;
+	made.synproxy = SYNPROXY_LAST;
 	assert_false(is_fresh(&made));
+	/* The order of Linux 5.4. */
+	made.synproxy = SYNPROXY_BEFORE_TIMEOUT;
+	assert_false(is_fresh(&made));
+}
+
+/* One whose message only ends as if a tool had inserted it: the next one settles it. */
+static void a_message_that_looks_like_it_is_passed_over(_unused_ void **state)
+{
+	struct made made = { .protocol = IPPROTO_UDP,
+			     .timeout = 30,
+			     .synproxy = SYNPROXY_LOOKALIKE };
+	struct tracking_watch watch = { 0 };
+
+	assert_false(is_fresh(&made));
+	set_defaults(&watch.settings);
+	feed(&watch, &made);
+	made.synproxy = SYNPROXY_NONE;
+	feed(&watch, &made);
+	assert_true(watch.fresh[FLOW_IPV4]);
 }
 
 static void what_is_not_told_judges_nothing(_unused_ void **state)
@@ -294,9 +338,10 @@ static void families_stay_apart(_unused_ void **state)
 	const struct made ipv4 = { .protocol = IPPROTO_UDP, .timeout = 7 },
 			  ipv6 = { .family = AF_INET6, .protocol = IPPROTO_UDP, .timeout = 30 };
 	struct tracking_watch watch = { 0 };
-	const struct walk_consumer consumer = tracking_consumer(&watch);
+	struct walk_consumer consumer;
 
 	set_defaults(&watch.settings);
+	consumer = tracking_consumer(&watch);
 	feed(&watch, &ipv6);
 	assert_false(watch.flows[FLOW_IPV4]);
 	feed(&watch, &ipv4);
@@ -323,6 +368,7 @@ int main(void)
 		cmocka_unit_test(an_idle_flow_is_never_fresh),
 		cmocka_unit_test(data_on_its_way),
 		cmocka_unit_test(flows_that_tools_insert_prove_nothing),
+		cmocka_unit_test(a_message_that_looks_like_it_is_passed_over),
 		cmocka_unit_test(what_is_not_told_judges_nothing),
 		cmocka_unit_test(families_stay_apart),
 	};

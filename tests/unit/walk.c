@@ -155,6 +155,7 @@ static void walk(const struct attempt *attempts, int n, uint64_t limit, struct e
 	write_setting("nf_conntrack_buckets", 1024);
 	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
 	assert_int_equal(survey_get(&ctx, 0, &result), expect.value);
+	sysctls_finish(&ctx.sysctls);
 	assert_int_equal(script.at, expect.attempts);
 	if (expect.value < 0) {
 		assert_null(result);
