@@ -51,9 +51,11 @@ def connections(namespace, sockets):
     listener.listen(1000)
     child = os.fork()
     if child == 0:
-        held = [listener.accept() for _ in range(sockets // 2)]
-        held[0][0].recv(1)
-        os._exit(0)
+        try:
+            held = [listener.accept() for _ in range(sockets // 2)]
+            held[0][0].recv(1)
+        finally:
+            os._exit(0)  # What the parent cleans up is not the child's to clean up.
     clients = []
     try:
         for i in range(sockets // 2):
@@ -68,6 +70,7 @@ def connections(namespace, sockets):
         os.waitpid(child, 0)
         for sock in [listener, *clients]:
             sock.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @contextlib.contextmanager
