@@ -7,8 +7,8 @@ waits does not hide that those behind it do. What happens meanwhile: "idle" noth
 walks the table, all of it, "scrape" the same with all default collectors, "conntrack -L" that command each second,
 "spin" a process that only uses as much CPU as "walk" does. A loss is against the mean of the idle samples before and
 after. With two CPUs, "free" pins nothing and has a sender on each CPU; "apart" has all traffic on the first CPU and the
-rest on the second, so that only locks and caches are shared (and, where both are threads of one core, its units); "same"
-has the router's softirqs on the second, where the rest is, too.
+rest on the second, so that only locks and caches are shared (and, where both are threads of one core, its units);
+"same" has the router's softirqs on the second, where the rest is, too.
 
 iperf3 sends no more than 128 flows and wrk connects from one address only; neither counts what a router lets pass nor
 times a connect, so the traffic is made by a small program of our own.
@@ -24,6 +24,7 @@ import time
 
 from benchlib import cpu, table, testlib, thousands, timed
 
+NEEDS = ("conntrack", "ip", "nft", "ss", "taskset")
 TRAFFIC = os.path.join(testlib.BUILD, "tests", "bench", "traffic")
 CLIENT, SERVER = "10.201.0.2", "10.202.0.2"
 UDP_PORT, TCP_PORT, FIRST_PORT, UDP_FLOWS = "9", "80", "20000", "256"
@@ -78,17 +79,21 @@ def build(client, router, server):
     # Counted and dropped before a socket, so that the rate is the router's and not that of a receiver.
     server.nft(f"""table inet bench {{
         counter received {{ }}
-        chain c {{ type filter hook prerouting priority -300; udp dport {UDP_PORT} counter name received drop; }}; }}""")
+        chain c {{ type filter hook prerouting priority -300;
+            udp dport {UDP_PORT} counter name received drop; }}; }}""")
 
 
 def fill(router, flows):
     """Flows that do not expire meanwhile, those of the packets among them."""
-    fill_kind = lambda count, *args: router.run(testlib.FILL, f"--count={count}", "--timeout=86400", *args)  # noqa: E731
+    def fill_kind(count, *args):
+        router.run(testlib.FILL, f"--count={count}", "--timeout=86400", *args)
+
     fill_kind(flows * 6 // 10, "--status=seen_reply,assured")
     fill_kind(flows * 2 // 10, "--family=6", "--status=seen_reply,assured")
     fill_kind(flows - flows * 8 // 10, "--protocol=udp")
     fill_kind(UDP_FLOWS, "--protocol=udp", "--status=seen_reply,assured", f"--source={CLIENT}",
-              f"--destination={SERVER}", f"--first-port={FIRST_PORT}", f"--destination-port={UDP_PORT}", "--vary=source")
+              f"--destination={SERVER}", f"--first-port={FIRST_PORT}", f"--destination-port={UDP_PORT}",
+              "--vary=source")
 
 
 def steer(namespace, device, number):
@@ -103,7 +108,8 @@ def steer(namespace, device, number):
 def road(variant, client, router, server):
     """The road with its server, for one of the variants."""
     here = Road(client, router, server, variant)
-    for namespace, device, which in ((router, "left", 1), (router, "right", 1), (client, "road", 0), (server, "road", 0)):
+    for namespace, device, which in ((router, "left", 1), (router, "right", 1), (client, "road", 0),
+                                     (server, "road", 0)):
         steer(namespace, device, cpus()[which] if variant == "same" else None)
     child = server.popen(*here.traffic_pin, TRAFFIC, "serve", SERVER, TCP_PORT)
     try:
@@ -241,7 +247,6 @@ def measure_variant(plan, variant, namespaces, flows):
 
 def measure(plan):
     flows = 2000 if plan.quick else 262144
-    testlib.need("conntrack", "ip", "nft", "ss", "taskset")
     variants = ("free",) if plan.quick or len(cpus()) < 2 else ("free", "apart", "same")
     with testlib.Namespace() as client, testlib.Namespace() as router, testlib.Namespace() as server, \
             testlib.raised_limit(flows * 2 + 400000):
