@@ -6,6 +6,7 @@ import decimal
 import http.client
 import os
 import platform
+import re
 import statistics
 import sys
 import time
@@ -60,7 +61,7 @@ def filled(flows, room=0):
 
 
 def interleaved(contenders, rounds):
-    """{name: [sample]} of {name: function}, round by round, since a machine's speed drifts; the first round warms up."""
+    """{name: [sample]} of {name: function}, round by round, since a machine's speed drifts; the first one warms up."""
     taken = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, measure in contenders.items():
@@ -80,14 +81,14 @@ def spread(samples, key):
     return min(values), max(values)
 
 
+def ratios(samples, others, key="cpu"):
+    """How many times the others' a value is, in each round, so that no drift is in it."""
+    return [sample[key] / other[key] for sample, other in zip(samples, others)]
+
+
 def ratio(samples, others, key="cpu"):
-    """How many times the others' a value is: the median over the rounds, so that no drift is in it."""
-    return statistics.median(sample[key] / other[key] for sample, other in zip(samples, others))
-
-
-def goal(text, value, most):
-    """A line that says whether a value is at most so much."""
-    return f"goal: {text} at most {most:.2f}: {value:.2f}, {'met' if value <= most else 'missed'}\n"
+    """The median of these."""
+    return statistics.median(ratios(samples, others, key))
 
 
 def digits(value, wanted=3):
@@ -144,8 +145,9 @@ def run_time(pid):
     """CPU seconds of a process and its threads, to the nanosecond."""
     total = 0
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
-            total += int(schedstat.read().split()[0])
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread may end
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
+                total += int(schedstat.read().split()[0])
     return total / 1e9
 
 
@@ -162,7 +164,12 @@ def machine():
     """What the figures come from."""
     with open("/proc/cpuinfo", encoding="ascii") as info:
         model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), "")
-    return {"cpus": os.cpu_count(), "model": model, "kernel": platform.release().split("-")[0], "architecture": platform.machine(),
+    buckets = None
+    with contextlib.suppress(FileNotFoundError):
+        with open("/proc/sys/net/netfilter/nf_conntrack_buckets", encoding="ascii") as file:
+            buckets = int(file.read())
+    return {"cpus": os.cpu_count(), "model": model, "kernel": re.match(r"[\d.]+", platform.release())[0],
+            "architecture": platform.machine(), "buckets": buckets,
             "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")}
 
 

@@ -2,11 +2,13 @@
 """What a walk each second takes from the traffic of a router, beside other ways to use its CPU.
 
 A client, a router that tracks connections and has a full table, and a server, each in a namespace; traffic as fast as
-it goes, and connections at a low and steady rate for the latency. What happens meanwhile: "idle" nothing, "walk" a scrape
-each second that walks the table, "scrape" the same with all default collectors, "conntrack -L" that command each second,
+it goes, and connections at a low and steady rate for the latency, each timed from when it was due, so that one which
+waits does not hide that those behind it do. What happens meanwhile: "idle" nothing, "walk" a scrape each second that
+walks the table, all of it, "scrape" the same with all default collectors, "conntrack -L" that command each second,
 "spin" a process that only uses as much CPU as "walk" does. A loss is against the mean of the idle samples before and
-after. With two CPUs, "free" pins nothing and has a sender on each CPU; "apart" has all traffic on CPU 0 and the rest on
-CPU 1, so that only locks and caches are shared; "same" has the router's softirqs on CPU 1, where the rest is, too.
+after. With two CPUs, "free" pins nothing and has a sender on each CPU; "apart" has all traffic on the first CPU and the
+rest on the second, so that only locks and caches are shared (and, where both are threads of one core, its units);
+"same" has the router's softirqs on the second, where the rest is, too.
 
 iperf3 sends no more than 128 flows and wrk connects from one address only; neither counts what a router lets pass nor
 times a connect, so the traffic is made by a small program of our own.
@@ -22,6 +24,7 @@ import time
 
 from benchlib import cpu, table, testlib, thousands, timed
 
+NEEDS = ("conntrack", "ip", "nft", "ss", "taskset")
 TRAFFIC = os.path.join(testlib.BUILD, "tests", "bench", "traffic")
 CLIENT, SERVER = "10.201.0.2", "10.202.0.2"
 UDP_PORT, TCP_PORT, FIRST_PORT, UDP_FLOWS = "9", "80", "20000", "256"
@@ -33,15 +36,19 @@ BUFFERS = ("4096", "16384", "32768")
 PATHS = {"walk": "/metrics?collect[]=flows", "scrape": "/metrics"}
 
 
+def cpus():
+    """Those there are for this."""
+    return sorted(os.sched_getaffinity(0))
+
+
 class Road:
     """The three namespaces, the full table, and who runs where."""
 
     def __init__(self, client, router, server, variant):
         self.client, self.router, self.server = client, router, server
         pinned = variant != "free"
-        self.traffic_pin = ["taskset", "-c", "0"] if pinned else []
-        self.other_pin = ["taskset", "-c", "1"] if pinned else []
-        self.workers = 1 if pinned else min(WORKERS_MAX, os.cpu_count())
+        self.traffic_pin, self.other_pin = (["taskset", "-c", str(n)] if pinned else [] for n in (cpus() * 2)[:2])
+        self.workers = 1 if pinned else min(WORKERS_MAX, len(cpus()))
 
     def traffic(self, *args):
         return json.loads(self.client.run(*self.traffic_pin, TRAFFIC, *map(str, args)))
@@ -72,21 +79,27 @@ def build(client, router, server):
     # Counted and dropped before a socket, so that the rate is the router's and not that of a receiver.
     server.nft(f"""table inet bench {{
         counter received {{ }}
-        chain c {{ type filter hook prerouting priority -300; udp dport {UDP_PORT} counter name received drop; }}; }}""")
+        chain c {{ type filter hook prerouting priority -300;
+            udp dport {UDP_PORT} counter name received drop; }}; }}""")
 
 
 def fill(router, flows):
     """Flows that do not expire meanwhile, those of the packets among them."""
-    fill_kind = lambda count, *args: router.run(testlib.FILL, f"--count={count}", "--timeout=86400", *args)  # noqa: E731
+    def fill_kind(count, *args):
+        router.run(testlib.FILL, f"--count={count}", "--timeout=86400", *args)
+
     fill_kind(flows * 6 // 10, "--status=seen_reply,assured")
     fill_kind(flows * 2 // 10, "--family=6", "--status=seen_reply,assured")
     fill_kind(flows - flows * 8 // 10, "--protocol=udp")
     fill_kind(UDP_FLOWS, "--protocol=udp", "--status=seen_reply,assured", f"--source={CLIENT}",
-              f"--destination={SERVER}", f"--first-port={FIRST_PORT}", f"--destination-port={UDP_PORT}", "--vary=source")
+              f"--destination={SERVER}", f"--first-port={FIRST_PORT}", f"--destination-port={UDP_PORT}",
+              "--vary=source")
 
 
-def steer(namespace, device, mask):
-    """Has what a device receives handled by these CPUs; 0 leaves it where it came in."""
+def steer(namespace, device, number):
+    """Has what a device receives handled by this CPU; None leaves it where it came in."""
+    # Words of 32 bits, the highest first.
+    mask = "0" if number is None else f"{1 << number % 32:x}" + ",00000000" * (number // 32)
     namespace.run("unshare", "--mount", "sh", "-c", f"mount -t sysfs bench /sys && echo {mask} > "
                   f"/sys/class/net/{device}/queues/rx-0/rps_cpus")
 
@@ -95,8 +108,9 @@ def steer(namespace, device, mask):
 def road(variant, client, router, server):
     """The road with its server, for one of the variants."""
     here = Road(client, router, server, variant)
-    for namespace, device, mask in ((router, "left", 2), (router, "right", 2), (client, "road", 1), (server, "road", 1)):
-        steer(namespace, device, mask if variant == "same" else 0)
+    for namespace, device, which in ((router, "left", 1), (router, "right", 1), (client, "road", 0),
+                                     (server, "road", 0)):
+        steer(namespace, device, cpus()[which] if variant == "same" else None)
     child = server.popen(*here.traffic_pin, TRAFFIC, "serve", SERVER, TCP_PORT)
     try:
         testlib.wait_until(lambda: server.run("ss", "-Hltn", f"sport = :{TCP_PORT}"), 10, "the server listens")
@@ -167,10 +181,10 @@ class Loads:
         if name in PATHS:
             return self.scrape(PATHS[name])
         if name in BUFFERS:
-            dump = json.loads(self.here.router.run(*self.here.other_pin, TRAFFIC, "dump", name, "1"))
+            dump = json.loads(self.here.router.run(*self.here.other_pin, TRAFFIC, "dump", name))
             self.slices = dump["slices"]
             return dump["cpu"]
-        command = ["conntrack", "-L"] if name == "conntrack -L" else [TRAFFIC, "burn", str(self.spin_ms), "1"]
+        command = ["conntrack", "-L"] if name == "conntrack -L" else [TRAFFIC, "burn", str(self.spin_ms)]
         return timed(self.here.router.command(*self.here.other_pin, *command))["cpu"]
 
     def during(self, name, traffic, seconds):
@@ -217,7 +231,8 @@ def measure_variant(plan, variant, namespaces, flows):
     seconds = 0.2 if plan.quick else 2
     taken = {name: [] for name in (*TRAFFICS, "buffers")}
     with road(variant, *namespaces) as here, \
-            testlib.Exporter(here.router, "--collector.flows.min-interval=0s", prefix=here.other_pin) as exporter:
+            testlib.Exporter(here.router, "--collector.flows.min-interval=0s", "--collector.flows.limit=0",
+                             prefix=here.other_pin) as exporter:
         loads = Loads(here, exporter, flows)
         for _ in range(plan.rounds):
             for name, traffic in TRAFFICS.items():
@@ -232,8 +247,7 @@ def measure_variant(plan, variant, namespaces, flows):
 
 def measure(plan):
     flows = 2000 if plan.quick else 262144
-    testlib.need("conntrack", "ip", "nft", "ss", "taskset")
-    variants = ("free",) if plan.quick or os.cpu_count() < 2 else ("free", "apart", "same")
+    variants = ("free",) if plan.quick or len(cpus()) < 2 else ("free", "apart", "same")
     with testlib.Namespace() as client, testlib.Namespace() as router, testlib.Namespace() as server, \
             testlib.raised_limit(flows * 2 + 400000):
         build(client, router, server)
@@ -270,6 +284,12 @@ def times(samples, load, what):
             f"{max(of(samples, load, what, 'max')):.0f}"]
 
 
+def failures(taken):
+    """How many connections were never made, if any: they have no times."""
+    failed = sum(sample.get("failed", 0) for samples in taken.values() for sample in samples)
+    return f"connections that failed, which have no times: {failed}\n" if failed else ""
+
+
 def report_variant(taken):
     rates, waits, chunks = [], [], []
     for load in dict.fromkeys(ORDER):
@@ -287,7 +307,8 @@ def report_variant(taken):
     return table(["", "packets/s", "loss %", "from to", "connections/s", "loss %", "from to", "CPU s/s"], rates) + \
         "\nmicroseconds\n" + \
         table(["", "connect p50", "p99", "max", "paced p50", "p99", "max", "first byte p50", "p99", "max"], waits) + \
-        "\nmicroseconds of a dump's recv(), with softirqs off\n" + table(["buffer", "p50", "p99", "max", "CPU s/s"], chunks)
+        "\nmicroseconds of a dump's recv(), with softirqs off\n" + \
+        table(["buffer", "p50", "p99", "max", "CPU s/s"], chunks) + failures(taken)
 
 
 def report(result):
@@ -302,7 +323,8 @@ def kept(result):
 
     return {"flows": result["flows"], "variants": {
         variant: {"packets": only(taken["packets"], "rate", "loss", "cpu"),
-                  "connections": only(taken["connections"], "rate", "loss"), "paced": only(taken["paced"], "connect")}
+                  "connections": only(taken["connections"], "rate", "loss", "failed"),
+                  "paced": only(taken["paced"], "connect", "failed")}
         for variant, taken in result["variants"].items()}}
 
 
@@ -319,5 +341,7 @@ def summary(result):
             lines.append(f"| {load} | {middle(of(taken['packets'], load, 'rate'), '.0f')} | {lost[0]} | "
                          f"{middle(of(taken['connections'], load, 'rate'), '.0f')} | {lost[1]} | "
                          f"{waits[0]} us, {waits[1]} us | {middle(of(taken['packets'], load, 'cpu'), '.0f', 100)} % |")
+        if failed := failures(taken):
+            lines += ["", f"{variant}, {failed.rstrip()}."]
         lines.append("")
     return lines[:-1]

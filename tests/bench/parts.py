@@ -23,6 +23,10 @@ def rounded(value):
     return [rounded(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def verdict(met):
+    return "met" if met else "missed"
+
+
 def text(results):
     """JSON; what has nothing but numbers and words in it stands on one line."""
     return re.sub(r"([{\[])\s*([^{}\[\]]*?)\s*([}\]])",

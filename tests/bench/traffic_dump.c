@@ -23,7 +23,7 @@ struct dump {
 	int fd;
 	size_t size;
 	char *buffer;
-	uint64_t flows, dumps;
+	uint64_t flows;
 	struct times slices;
 };
 
@@ -65,13 +65,11 @@ static void run(struct dump *dump)
 		times_add(&dump->slices, clock_ns() - begin_ns);
 		more = count(dump, (size_t)length);
 	}
-	dump->dumps++;
 }
 
 int dump_run(char **argv)
 {
 	struct dump dump = { .size = number(argv[0], BUFFER_MAX) };
-	const uint64_t start_ns = clock_ns(), seconds = number(argv[1], 3600);
 	struct timespec used;
 
 	dump.fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
@@ -79,17 +77,9 @@ int dump_run(char **argv)
 	times_init(&dump.slices);
 	if (dump.fd < 0 || !dump.buffer)
 		err(1, "netlink");
-	for (uint64_t i = 0; i < seconds && clock_ns() < start_ns + seconds * NSEC_PER_SEC; i++) {
-		const uint64_t until_ns = start_ns + i * NSEC_PER_SEC;
-		const struct timespec until = { .tv_sec = (time_t)(until_ns / NSEC_PER_SEC),
-						.tv_nsec = (long)(until_ns % NSEC_PER_SEC) };
-
-		(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-		run(&dump);
-	}
+	run(&dump);
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	printf("{\"dumps\": %llu, \"flows\": %llu, \"cpu\": %.3f, \"slices\": ",
-	       (unsigned long long)dump.dumps, (unsigned long long)dump.flows,
+	printf("{\"flows\": %llu, \"cpu\": %.3f, \"slices\": ", (unsigned long long)dump.flows,
 	       (double)used.tv_sec + (double)used.tv_nsec / 1e9);
 	times_print(&dump.slices);
 	printf("}\n");
