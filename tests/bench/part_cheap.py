@@ -222,7 +222,9 @@ def summary(result):
     resident = {name: sum(one["pss" if name == OURS else "rss"] for one in processes) / MIB
                 for name, processes in result["memory"].items()}
     started = {name: median(samples, "seconds") * 1e3 for name, samples in result["starts"].items()}
-    return ["`table` and `stat` over kept connections, so many at once:", "",
+    return ["`table` and `stat` over kept connections, so many at once; wrk, which asks, has the same CPUs. node_exporter "
+            "has `conntrack`, which shows the same; \"node_exporter, 3\" also `sockstat` and `netstat`, and so \"ours, 4\" "
+            "`netstat` and `sockets`:", "",
             *markdown(["", "at once", "scrapes a second", "median ms", "p99 ms", "CPU us"], rows), "",
             f"Memory after that: {resident[OURS]:.1f} MiB proportional of both processes, node_exporter "
             f"{resident[THEIRS]:.1f} MiB resident. From start to first answer {started[OURS]:.0f} ms, node_exporter "

@@ -294,8 +294,9 @@ def summary(result):
             for wanted, limit, tables, _, judged in judgements(result)]
     if rows:
         columns = ["tables", "limit", "comparisons", f"beyond {ERRORS}", "expected", "bound", "worst", "rms"]
-        lines += ["", "The errors there were of the shares of fresh tables, in standard errors; \"bound\" is what a "
-                      "fair sample exceeds at most once in a million runs:", "", *markdown(columns, rows)]
+        lines += ["", "The errors there were of the shares of fresh tables, in standard errors. \"bound\" is what a fair sample "
+                      "exceeds at most once in a million runs, and wide, for all breakdowns count the same flows; the sharper "
+                      "figure is the root mean square, 1 in a fair sample:", "", *markdown(columns, rows)]
     return lines
 
 

@@ -330,7 +330,10 @@ def kept(result):
 
 def summary(result):
     """Rows of Markdown: what is lost, and what a connection waits, by what happens meanwhile."""
-    lines = [f"Through a router of {thousands(result['flows'])} flows, by what happens on it each second:", ""]
+    lines = [f"Through a router of {thousands(result['flows'])} flows, by what happens on it each second: a walk over all of "
+             "them, a scrape by all default collectors, `conntrack -L`, or a process that only uses as much CPU as the walk. "
+             "\"free\" pins nothing, \"apart\" has the traffic on one CPU and all that on the other, \"same\" has the router's "
+             "softirqs on the CPU of the walk. A negative loss is noise:", ""]
     for variant, taken in result["variants"].items():
         lines += [f"| {variant} | packets/s | loss | connections/s | loss | connect p50, p99, paced | CPU |",
                   "|---|---:|---:|---:|---:|---:|---:|"]
