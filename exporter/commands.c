@@ -147,16 +147,25 @@ struct screen {
 	unsigned int width;
 };
 
-static int diagnose(struct collector_context *ctx, const struct options *options,
-		    const struct screen *screen, struct buffer *out)
+static int look_first(struct collector_context *ctx, uint64_t interval_ns, struct buffer *out)
 {
 	int r = reports_diagnosis(ctx, false, out);
 
 	if (r < 0 && r != -EAGAIN)
 		return r;
 	buffer_truncate(out, 0);
-	sleep_ns(options->interval_ns);
+	sleep_ns(interval_ns);
 	allow_time(ctx);
+	return 0;
+}
+
+static int diagnose(struct collector_context *ctx, const struct options *options,
+		    const struct screen *screen, struct buffer *out)
+{
+	int r = options->interval_ns ? look_first(ctx, options->interval_ns, out) : 0;
+
+	if (r < 0)
+		return r;
 	if (options->report_format == REPORT_JSON)
 		return reports_diagnosis(ctx, true, out);
 	return reports_diagnosis_text(ctx, screen->colour, screen->width, out);

@@ -159,7 +159,8 @@ const struct option_desc option_descs[] = {
 	  ONLY(COMMAND_DIAGNOSE),
 	  .fallback = "5s",
 	  .placeholder = "DURATION",
-	  .help = "Time between the two looks; rates are better the longer it is." },
+	  .help = "Time between the two looks; rates are better the longer it is. 0: one look, "
+		  "which knows no rates." },
 	{ .name = "by",
 	  .type = OPTION_TALKERS,
 	  AT(talkers),
