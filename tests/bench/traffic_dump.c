@@ -8,6 +8,7 @@
 #include "traffic.h"
 
 #include <err.h>
+#include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
@@ -28,11 +29,12 @@ struct dump {
 };
 
 /* Counts the messages of a chunk; false behind the last one. */
-static bool count(struct dump *dump, size_t length)
+static bool count(struct dump *dump, size_t received)
 {
 	const struct nlmsghdr *message = (const void *)dump->buffer;
+	int left = (int)received; /* BUFFER_MAX at most */
 
-	for (; NLMSG_OK(message, length); message = NLMSG_NEXT(message, length)) {
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 		if (message->nlmsg_type == NLMSG_ERROR)
 			errx(1, "the kernel refused the dump");
 		if (message->nlmsg_type == NLMSG_DONE)
