@@ -22,7 +22,8 @@ static const struct metric_desc table_descs[] = {
 		.name = "conntrack_entries",
 		.help =
 			"Entries in the conntrack table now, as the kernel counts them against "
-			"the limit, unconfirmed and expired but not yet collected ones included "
+			"the limit, unconfirmed and expired but not yet collected ones included; "
+			"it counts before it compares, so at the limit a few more for a moment "
 			"(CTA_STATS_GLOBAL_ENTRIES, net.netfilter.nf_conntrack_count).",
 	},
 	[TABLE_ENTRIES_LIMIT] = {

@@ -262,7 +262,7 @@ class Whole(DemoCase):
         # More than one may be lucky: the kernel may have collected an expired entry just then.
         self.assertIn((False, False), [(demo.connects(), demo.connects()) for _ in range(3)])
         self.assertGreaterEqual(demo.entries(), LIMIT * 0.999)
-        self.assertEqual(int(observer.query("max_over_time(conntrack_entries[5m])")), LIMIT)
+        self.check_most(int(observer.query("max_over_time(conntrack_entries[5m])")))
         self.assertGreater(observer.query("conntrack_stat_drop_total"), 0)
         self.assertEqual(observer.query("conntrack_stat_insert_failed_total"), 0)
         self.assertEqual(observer.query('up{job="conntrack"}'), 1)
@@ -282,6 +282,12 @@ class Whole(DemoCase):
         self.assertGreaterEqual(max(sent), 3, "notifications to the webhook")
         self.assertEqual(min(sent), 0, "failed ones")
 
+    def check_most(self, entries):
+        """The limit; what is about to be turned away may be counted just then: on each CPU a packet, and the netlink
+        request that it interrupted."""
+        self.assertGreaterEqual(entries, LIMIT)
+        self.assertLessEqual(entries, LIMIT + 2 * os.cpu_count())
+
     def check_seen(self, observer):
         """What was seen over the whole time."""
         for key in ((FILLING, "warning"), (FILLING, "critical"), (DROPPED, "critical"), (STEADY, "critical")):
@@ -291,7 +297,7 @@ class Whole(DemoCase):
         self.assertIn((FILLING, "warning", (FILLING, "critical")), observer.inhibited)
         self.assertIn((DROPPED, "critical", (STEADY, "critical")), observer.inhibited)
         self.assertEqual({states[-1] for states in observer.routed.values()}, {"inactive"})
-        self.assertEqual(observer.most_entries, LIMIT)
+        self.check_most(observer.most_entries)
         for alert in (FILLING, STEADY):
             for status in ("FIRING", "RESOLVED"):
                 self.assertIn(f"Webhook, receiver page: {status} {alert} (critical) on server", observer.demo.text)
