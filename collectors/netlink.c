@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "../exporter/util.h"
 
@@ -45,7 +46,11 @@ const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES] = {
 
 void netlink_init(struct netlink *nl)
 {
-	*nl = (struct netlink){ .sequence = 0 };
+	const long page = sysconf(_SC_PAGESIZE);
+
+	*nl = (struct netlink){ .receive_size = NETLINK_BUFFER_SIZE };
+	if (page > 0 && page < NETLINK_BUFFER_SIZE)
+		nl->receive_size = (size_t)page;
 }
 
 static void netlink_close(struct netlink *nl, enum netlink_query query)
@@ -204,7 +209,7 @@ static ssize_t receive_buffer(struct netlink *nl, enum netlink_query query, uint
 			return -ETIME;
 		if (nl->cancelled && *nl->cancelled)
 			return -ECANCELED;
-		n = mnl_socket_recvfrom(nl->sockets[query], nl->buffer, sizeof(nl->buffer));
+		n = mnl_socket_recvfrom(nl->sockets[query], nl->buffer, nl->receive_size);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? -ETIME : -errno;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../collectors/netlink.h"
 #include "mnl_socket.h"
@@ -51,12 +52,14 @@ ssize_t __wrap_mnl_socket_sendto(_unused_ const struct mnl_socket *socket, const
 }
 
 ssize_t __wrap_mnl_socket_recvfrom(_unused_ const struct mnl_socket *socket, void *buffer,
-				   _unused_ size_t size)
+				   size_t size)
 {
 	const struct step *step = &script.steps[script.at++];
 	struct nlmsghdr *header = buffer;
 
 	assert_true(script.at <= script.n);
+	/* The kernel has softirqs off while it fills more. */
+	assert_int_equal(size, sysconf(_SC_PAGESIZE) < 8192 ? sysconf(_SC_PAGESIZE) : 8192);
 	if (step->error) {
 		errno = step->error;
 		return -1;
