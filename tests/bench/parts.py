@@ -6,7 +6,7 @@ import json
 import re
 
 PARTS = ("flows", "sample", "scrapers", "sockets", "cheap", "traffic")
-RESULTS_MAX = 60000  # bytes of results.json
+RESULTS_MAX = 120000  # bytes of results.json
 DIGITS = 5
 
 
