@@ -61,11 +61,16 @@ def filled(flows, room=0):
 
 
 def interleaved(contenders, rounds):
-    """{name: [sample]} of {name: function}, round by round, since a machine's speed drifts; the first one warms up."""
+    """{name: [sample]} of {name: function}, round by round, since a machine's speed drifts; the first one warms up.
+
+    Each round begins with another one, so that none always comes behind the same.
+    """
     taken = {name: [] for name in contenders}
+    names = list(contenders)
     for number in range(rounds + 1):
-        for name, measure in contenders.items():
-            sample = measure()
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
+            sample = contenders[name]()
             if number > 0:
                 taken[name].append(sample)
     return taken

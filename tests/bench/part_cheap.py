@@ -224,9 +224,13 @@ def summary(result):
     started = {name: median(samples, "seconds") * 1e3 for name, samples in result["starts"].items()}
     return ["`table` and `stat` over kept connections, so many at once; wrk, which asks, has the same CPUs. node_exporter "
             "has `conntrack`, which shows the same; \"node_exporter, 3\" also `sockstat` and `netstat`, and so \"ours, 4\" "
-            "`netstat` and `sockets`:", "",
+            "`netstat` and `sockets`. Scrapes that wait for the same share one collection, so with 8 and 32 at once there are "
+            "fewer collections than scrapes; node_exporter has one for each:", "",
             *markdown(["", "at once", "scrapes a second", "median ms", "p99 ms", "CPU us"], rows), "",
             f"Memory after that: {resident[OURS]:.1f} MiB proportional of both processes, node_exporter "
             f"{resident[THEIRS]:.1f} MiB resident. From start to first answer {started[OURS]:.0f} ms, node_exporter "
             f"{started[THEIRS]:.0f} ms. Wake-ups in {result['idle_seconds']} s without a scrape: "
             f"{result['idle'][OURS]}."]
+
+
+brief = summary

@@ -16,7 +16,7 @@ import os
 import resource
 import signal
 
-from benchlib import NODE_EXPORTER, MIB, NodeExporter, Scraper, filled, interleaved, markdown, median, \
+from benchlib import NODE_EXPORTER, MIB, NodeExporter, Scraper, digits, filled, interleaved, markdown, median, \
     median_and_spread, ratio, ratios, spread, strangers, table, testlib, thousands, timed, walked
 
 NEEDS = ("conntrack", "ip", "nft", NODE_EXPORTER)
@@ -28,6 +28,7 @@ PASSES_FLOWS = 50000  # A sample has at least this many, which take some 50 ms.
 REPEATS = 40  # in a sample of what costs the same with any table
 PROC = "/proc/net/nf_conntrack"
 GOAL = 1.10
+SCRAPE_INTERVAL_S = 15
 STRANGERS = 1 / 4  # of the flows, from where on the report names them
 WALKS = {"floor": ("floor-large", 0), "floor, small": ("floor", 0), "walk": ("walk", 0), "+ join": ("join", 0),
          "+ talkers": ("talkers", 0), "+ both": ("all", 0), "lookups": ("lookups", 0),
@@ -182,6 +183,17 @@ def summary(results):
                         f"(rounds: {min(times):.2f} to {max(times):.2f}; below 1 is noise), and {small:.2f} times that of "
                         f"one in reads of a page. Peak resident MiB with the "
                         f"largest table: {resident}."]
+
+
+def brief(results):
+    """What a scrape costs of a CPU, and what the table says."""
+    last, default = results[-1], median(results[-1]["samples"]["scrape"], "cpu")
+    smaller = ", ".join(f"{digits(median(result['samples']['scrape'], 'cpu'))} s with {thousands(result['flows'])}"
+                        for result in results[:2])
+    return [f"A scrape by all default collectors takes {digits(default)} s of CPU time with {thousands(last['flows'])} flows, "
+            f"and no more with more of them; {smaller}. At one scrape in {SCRAPE_INTERVAL_S} s that is "
+            f"{100 * default / SCRAPE_INTERVAL_S:.0f} % of one CPU. A lower `--collector.flows.limit` costs less in "
+            "proportion.", "", *summary(results)]
 
 
 def curves(results):

@@ -202,6 +202,15 @@ def report(result):
         f"the walk {'cut short' if cut else 'whole'}; the whole takes {whole:.2f} s\n"
 
 
+def brief(result):
+    limit, taken = list(result["limits"].items())[-1]
+    ratio = median(taken["8 at once"], "cpu") / median(taken["1"], "cpu")
+    others = median(taken["8 with different collect[], no reuse"], "cpu") / median(taken["1"], "cpu")
+    return [f"{SCRAPERS} scrapers at once, {thousands(result['flows'])} flows, limit {thousands(int(limit))}: {ratio:.2f} times "
+            f"the CPU time of one. Without reuse (`--collector.flows.min-interval=0s`), each with another `collect[]`: "
+            f"{others:.1f} times."]
+
+
 def summary(result):
     lines = [f"Scrapers at once, {thousands(result['flows'])} flows:"]
     for limit, taken in result["limits"].items():

@@ -165,6 +165,9 @@ def summary(results):
          for name, title in SUMMARY.items()])
 
 
+brief = summary
+
+
 def curves(results):
     return "TCP sockets", {label: [(result["sockets"], median(result["samples"][name], "cpu")) for result in results]
                            for name, label in CURVES.items()}

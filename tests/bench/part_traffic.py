@@ -22,7 +22,7 @@ import statistics
 import threading
 import time
 
-from benchlib import cpu, table, testlib, thousands, timed
+from benchlib import cpu, markdown, table, testlib, thousands, timed
 
 NEEDS = ("conntrack", "ip", "nft", "ss", "taskset")
 TRAFFIC = os.path.join(testlib.BUILD, "tests", "bench", "traffic")
@@ -328,6 +328,26 @@ def kept(result):
         for variant, taken in result["variants"].items()}}
 
 
+def variant_rows(variant, taken):
+    rows = [[variant, "packets/s", "loss", "connections/s", "loss", "connect p50, p99, paced", "CPU"]]
+    for load in dict.fromkeys(ORDER):
+        lost = [f"{part[0]} %" if part[0] else "" for part in (loss(taken["packets"], load), loss(taken["connections"], load))]
+        waits = times(taken["paced"], load, "connect")
+        rows.append([load, middle(of(taken["packets"], load, "rate"), ".0f"), lost[0],
+                     middle(of(taken["connections"], load, "rate"), ".0f"), lost[1], f"{waits[0]} us, {waits[1]} us",
+                     f"{middle(of(taken['packets'], load, 'cpu'), '.0f', 100)} %"])
+    return markdown(rows[0], rows[1:])
+
+
+def brief(result):
+    """The variant that hurts most."""
+    variant, taken = list(result["variants"].items())[-1]
+    return [f"Through a router of {thousands(result['flows'])} flows whose softirqs are on the CPU of the walk, by what happens "
+            "on it each second: a walk over all of them, a scrape by all default collectors, `conntrack -L`, or a process that "
+            "only uses as much CPU as the walk. Packets as fast as they go, connections one after another, and paced ones, "
+            f"{PACED} a second. A negative loss is noise:", "", *variant_rows(variant, taken)]
+
+
 def summary(result):
     """Rows of Markdown: what is lost, and what a connection waits, by what happens meanwhile."""
     lines = [f"Through a router of {thousands(result['flows'])} flows, by what happens on it each second: a walk over all of "
@@ -335,15 +355,7 @@ def summary(result):
              "\"free\" pins nothing, \"apart\" has the traffic on one CPU and all that on the other, \"same\" has the router's "
              "softirqs on the CPU of the walk. A negative loss is noise:", ""]
     for variant, taken in result["variants"].items():
-        lines += [f"| {variant} | packets/s | loss | connections/s | loss | connect p50, p99, paced | CPU |",
-                  "|---|---:|---:|---:|---:|---:|---:|"]
-        for load in dict.fromkeys(ORDER):
-            lost = [f"{part[0]} %" if part[0] else "" for part in (loss(taken["packets"], load),
-                                                                   loss(taken["connections"], load))]
-            waits = times(taken["paced"], load, "connect")
-            lines.append(f"| {load} | {middle(of(taken['packets'], load, 'rate'), '.0f')} | {lost[0]} | "
-                         f"{middle(of(taken['connections'], load, 'rate'), '.0f')} | {lost[1]} | "
-                         f"{waits[0]} us, {waits[1]} us | {middle(of(taken['packets'], load, 'cpu'), '.0f', 100)} % |")
+        lines += variant_rows(variant, taken)
         if failed := failures(taken):
             lines += ["", f"{variant}, {failed.rstrip()}."]
         lines.append("")

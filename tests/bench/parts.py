@@ -5,7 +5,7 @@ import importlib
 import json
 import re
 
-PARTS = ("flows", "sample", "scrapers", "sockets", "cheap", "traffic")
+PARTS = ("flows", "sample", "scrapers", "sockets", "cheap", "traffic", "beside")
 RESULTS_MAX = 120000  # bytes of results.json
 DIGITS = 5
 
