@@ -168,7 +168,7 @@ MUTATIONS = [
     Mutation("P27", "a wrong password is followed by no rest", "exporter/auth_hasher.c", "if (!matches)", "if (matches)",
              "tests/unit/auth_hasher.c"),
     Mutation("P27", "hashes are as urgent as scrapes", "exporter/auth_hasher.c",
-             "(void)setpriority(PRIO_PROCESS, 0, AUTH_HASHER_NICE);", "", "tests/end-to-end/logins.py"),
+             "setpriority(PRIO_PROCESS, 0, AUTH_HASHER_NICE) < 0", "0", "tests/end-to-end/logins.py"),
     Mutation("P28", "an unknown user costs no hash of the same cost", "exporter/auth.c",
              "job.costs = auth->users.costs;", "job.costs = 0;", "tests/unit/auth.c"),
     Mutation("P28", "an unknown user costs the cheapest hash", "exporter/auth_users.c",
