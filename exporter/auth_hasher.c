@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "util.h"
 
 enum hasher_state {
@@ -25,6 +26,7 @@ struct auth_hasher {
 	pthread_mutex_t lock; /* of all below; not held while a hash is made */
 	pthread_cond_t changed;
 	enum hasher_state state;
+	int nice_error; /* 0: the thread has the least weight */
 	bool stopping;
 	struct auth_hash_job job;
 	bool matches;
@@ -117,8 +119,10 @@ static void *run(void *arg)
 	bool abandoned = false;
 
 	/* Of this thread: to Linux, who 0 is the one that calls. */
-	(void)setpriority(PRIO_PROCESS, 0, AUTH_HASHER_NICE);
+	const int nice_error = setpriority(PRIO_PROCESS, 0, AUTH_HASHER_NICE) < 0 ? errno : 0;
+
 	(void)pthread_mutex_lock(&hasher->lock);
+	hasher->nice_error = nice_error;
 	hasher->state = HASHER_IDLE;
 	(void)pthread_cond_broadcast(&hasher->changed);
 	while (!abandoned && wait_for_job(hasher)) {
@@ -206,6 +210,10 @@ int auth_hasher_start(struct auth_hasher *hasher)
 	(void)pthread_mutex_lock(&hasher->lock);
 	while (hasher->state == HASHER_NO_THREAD)
 		(void)pthread_cond_wait(&hasher->changed, &hasher->lock);
+	if (hasher->nice_error)
+		log_warn(
+			"The thread that hashes passwords cannot take the lowest priority, and competes with scrapes",
+			"err", errno_text(hasher->nice_error));
 	(void)pthread_mutex_unlock(&hasher->lock);
 	return 0;
 }

@@ -39,8 +39,8 @@ struct auth_hasher;
 int auth_hasher_create(struct auth_hasher **ret);
 
 /*
- * Starts the thread and waits until it is at rest, so that a system call filter may follow. Returns
- * 0 or a negative errno.
+ * Starts the thread and waits until it is at rest, so that a system call filter may follow. Logs a
+ * warning where it may not take the least weight. Returns 0 or a negative errno.
  */
 int auth_hasher_start(struct auth_hasher *hasher);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "utf8.h"
 #include "util.h"
 
 #define BUFFER_FIRST_CAPACITY 4096
@@ -112,16 +113,21 @@ int buffer_take(const char *bytes, size_t len, void *b)
 
 void buffer_append_quoted(struct buffer *b, const char *text)
 {
+	size_t n;
+
 	buffer_append_char(b, '"');
-	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-		if (*s == '"' || *s == '\\')
+	for (const unsigned char *s = (const unsigned char *)text; *s; s += n ? n : 1) {
+		n = utf8_length(s);
+		if (n == 0)
+			buffer_append_string(b, UTF8_REPLACEMENT);
+		else if (*s == '"' || *s == '\\')
 			buffer_printf(b, "\\%c", *s);
 		else if (*s == '\n')
 			buffer_append_string(b, "\\n");
 		else if (*s < 0x20 || *s == 0x7f)
 			buffer_printf(b, "\\u%04x", *s);
 		else
-			buffer_append_char(b, (char)*s);
+			buffer_append(b, s, n);
 	}
 	buffer_append_char(b, '"');
 }

@@ -37,7 +37,10 @@ void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((for
  */
 int buffer_take(const char *bytes, size_t len, void *b);
 
-/* Appends the text as a JSON string, whose escapes Go's strconv, and so logfmt, understands too. */
+/*
+ * Appends the text as a JSON string, whose escapes Go's strconv, and so logfmt, understands too.
+ * Bytes that are not UTF-8, with which it would be no JSON, become U+FFFD.
+ */
 void buffer_append_quoted(struct buffer *b, const char *text);
 
 /* Cuts the buffer back to len bytes, which must not exceed what it holds. */

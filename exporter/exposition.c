@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
 #include "util.h"
 
 static const char *const type_names[] = {
@@ -56,27 +57,6 @@ void exposition_destroy(struct exposition *e)
 	buffer_finish(&e->out);
 }
 
-/*
- * Length of the UTF-8 sequence at s, 0 when it is not well-formed (RFC 3629: no overlongs, no
- * surrogates).
- */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80			 ? 1
-		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-		   : (s[0] & 0xf0) == 0xe0	 ? 3
-		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-						 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
-		return 0;
-	return n;
-}
-
 /* How many bytes from s on are ASCII that is written as it is everywhere. */
 static size_t plain_length(const unsigned char *s)
 {
@@ -93,7 +73,7 @@ static size_t write_character(struct buffer *out, const unsigned char *s, bool e
 	const size_t n = utf8_length(s);
 
 	if (n == 0)
-		buffer_append_string(out, "\xef\xbf\xbd");
+		buffer_append_string(out, UTF8_REPLACEMENT);
 	else if (*s == '\\')
 		buffer_append_string(out, "\\\\");
 	else if (*s == '\n')

@@ -19,10 +19,11 @@
 /* For the client to take an answer. */
 #define HTTP_ANSWER_TIMEOUT_S 10
 /*
- * From an answer to the end of the next request line, whatever bytes come meanwhile. Above the
- * interval of any usual scrape, so that a scraper keeps its connection.
+ * From an answer to the end of the next request line, whatever bytes come meanwhile. Prometheus
+ * keeps a connection for 5 minutes, and it is for the scraper to end it: a new one begins with a
+ * packet that a full table drops.
  */
-#define HTTP_IDLE_TIMEOUT_S 150
+#define HTTP_IDLE_TIMEOUT_S 310
 
 enum http_limit {
 	HTTP_LIMIT_HEADER_SIZE,

@@ -101,7 +101,9 @@ int listener_open(const char *address, const char **ret_reason)
 	int r = listener_parse(address, host, port);
 
 	if (r < 0) {
-		*ret_reason = "not an address of the form HOST:PORT or [HOST]:PORT";
+		*ret_reason = strncmp(address, "vsock:", strlen("vsock:")) == 0
+				      ? "vsock is not supported"
+				      : "not an address of the form HOST:PORT or [HOST]:PORT";
 		return r;
 	}
 	if (*host) {

@@ -27,7 +27,10 @@ static const struct {
 
 int tls_client_init(struct tls_client *client, const struct web_config_tls *config)
 {
-	*client = (struct tls_client){ .auth = config->client_auth };
+	*client = (struct tls_client){
+		.auth = config->client_auth,
+		.names_ca = client_auths[config->client_auth].verified && !config->trusts_system,
+	};
 	for (size_t i = 0; i < config->n_sans; i++) {
 		client->sans[i] = strdup(config->sans[i]);
 		if (!client->sans[i])
@@ -51,12 +54,13 @@ bool tls_client_verifies(const struct tls_client *client)
 
 /*
  * The names of the client CAs are sent only where they count: a client that has no certificate of
- * theirs would not show the one it has.
+ * theirs would not show the one it has. Those that the system trusts are too many to be sent to
+ * everybody; Go does not either.
  */
 void tls_client_ask(const struct tls_client *client, void *session)
 {
 	gnutls_certificate_server_set_request(session, client_auths[client->auth].request);
-	gnutls_certificate_send_x509_rdn_sequence(session, !tls_client_verifies(client));
+	gnutls_certificate_send_x509_rdn_sequence(session, !client->names_ca);
 }
 
 /* A text with a zero in it is longer than any listed one that looks like it. */

@@ -7,6 +7,7 @@
 
 struct tls_client {
 	enum web_client_auth auth;
+	bool names_ca;
 	char *sans[WEB_CONFIG_SANS_MAX];
 	size_t n_sans;
 };

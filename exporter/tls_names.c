@@ -60,6 +60,22 @@ static const struct tls_cipher_suite suites[] = {
 	{ "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", { 0xc0, 0x14 }, RSA(AES_256_CBC) },
 };
 
+/* tls.InsecureCipherSuites() */
+static const char *const insecure_suites[] = {
+	"TLS_RSA_WITH_RC4_128_SHA",
+	"TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+	"TLS_RSA_WITH_AES_128_CBC_SHA",
+	"TLS_RSA_WITH_AES_256_CBC_SHA",
+	"TLS_RSA_WITH_AES_128_CBC_SHA256",
+	"TLS_RSA_WITH_AES_128_GCM_SHA256",
+	"TLS_RSA_WITH_AES_256_GCM_SHA384",
+	"TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
+	"TLS_ECDHE_RSA_WITH_RC4_128_SHA",
+	"TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+	"TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+	"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+};
+
 static_assert(ARRAY_SIZE(suites) < TLS_CIPHER_SUITES_MAX, "a mask has no more bits");
 
 static bool find(const char *const names[], unsigned int n, const char *name, unsigned int *ret)
@@ -100,6 +116,13 @@ bool tls_cipher_suite_find(const char *name, unsigned int *ret)
 			return true;
 		}
 	return false;
+}
+
+bool tls_cipher_suite_is_insecure(const char *name)
+{
+	unsigned int ignored;
+
+	return find(insecure_suites, ARRAY_SIZE(insecure_suites), name, &ignored);
 }
 
 const struct tls_cipher_suite *tls_cipher_suite(unsigned int number)

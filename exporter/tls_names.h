@@ -6,7 +6,7 @@
  * in every exporter, and what they are for GnuTLS. Tables, no code of GnuTLS.
  *
  * The cipher suites are those that Go 1.23 calls secure (tls.CipherSuites()). Older ones had a few
- * more, with RSA key exchange or 3DES; these are unknown here: who records such traffic can read it
+ * more, with RSA key exchange or 3DES; these are refused here: who records such traffic can read it
  * once he has the key, or breaks it.
  */
 
@@ -65,6 +65,8 @@ bool tls_version_find(const char *name, enum tls_version *ret);
 bool tls_curve_find(const char *name, enum tls_curve *ret);
 /* Less than TLS_CIPHER_SUITES_MAX. */
 bool tls_cipher_suite_find(const char *name, unsigned int *ret);
+/* Whether it is the name of one that Go has and calls insecure. */
+bool tls_cipher_suite_is_insecure(const char *name);
 
 /* NULL: there is no such number. */
 const struct tls_cipher_suite *tls_cipher_suite(unsigned int number);

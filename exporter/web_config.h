@@ -53,6 +53,7 @@ struct web_config_tls {
 	struct web_config_source cert, key, client_ca;
 	/* One that verifies may come without a client CA. */
 	enum web_client_auth client_auth;
+	bool trusts_system; /* client_ca was not given, and is what web_load_config() found */
 	char *sans[WEB_CONFIG_SANS_MAX]; /* client_allowed_sans */
 	size_t n_sans;
 	enum tls_version min_version, max_version;

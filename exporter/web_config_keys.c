@@ -154,7 +154,10 @@ static int add_cipher_suite(struct web_parse *p, _unused_ const struct web_key *
 	unsigned int suite;
 
 	if (!tls_cipher_suite_find(p->event.text, &suite))
-		return web_refuse(p, p->event.line, "unknown cipher suite '%.60s'", p->event.text);
+		return web_refuse(p, p->event.line, "%s cipher suite '%.60s'",
+				  tls_cipher_suite_is_insecure(p->event.text) ? "insecure"
+									      : "unknown",
+				  p->event.text);
 	p->config->tls.cipher_suites |= UINT32_C(1) << suite;
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bcrypt_hash.h"
@@ -53,6 +54,49 @@ static int explain(int r, char *error)
 	return r == -ENOMEM ? fail(error, r, "%s", errno_text(r)) : r;
 }
 
+static const char *find_system_ca(void)
+{
+	/* Go's list and order. */
+	static const char *const usual[] = {
+		"/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Gentoo */
+		"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora and its kin */
+		"/etc/ssl/ca-bundle.pem",	      /* SUSE */
+		"/etc/pki/tls/cacert.pem",
+		"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+		"/etc/ssl/cert.pem", /* Alpine */
+	};
+	const char *named = secure_getenv("SSL_CERT_FILE");
+	struct web_stamp stamp;
+
+	if (named && *named)
+		return named;
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		web_stamp_take(usual[i], &stamp);
+		if (stamp.error == 0)
+			return usual[i];
+	}
+	return NULL;
+}
+
+/* Who has certificates verified and names no authority means those that the system trusts. */
+static int name_system_ca(struct web_config_tls *tls, char *error)
+{
+	const char *file;
+
+	if ((tls->client_auth != WEB_CLIENT_VERIFY_IF_GIVEN &&
+	     tls->client_auth != WEB_CLIENT_REQUIRE_AND_VERIFY) ||
+	    tls->client_ca.file || tls->client_ca.text)
+		return 0;
+	file = find_system_ca();
+	if (!file)
+		return fail(error, -EINVAL, "%s",
+			    "client certificates cannot be verified: no client CA is given, and "
+			    "those that the system trusts were not found");
+	tls->client_ca.file = strdup(file);
+	tls->trusts_system = true;
+	return tls->client_ca.file ? 0 : -ENOMEM;
+}
+
 int web_load_config(const char *path, const char *directory, struct web_loaded *ret,
 		    char error[WEB_CONFIG_ERROR_MAX])
 {
@@ -63,6 +107,8 @@ int web_load_config(const char *path, const char *directory, struct web_loaded *
 		return r;
 	r = web_config_parse(bytes.data, bytes.length, directory, &ret->config, error);
 	web_bytes_free(&bytes);
+	if (r == 0)
+		r = name_system_ca(&ret->config->tls, error);
 	return explain(r, error);
 }
 
@@ -128,7 +174,7 @@ struct web_costly web_load_costly(const struct web_config *config)
 }
 
 /* One hash is made at a time, and an unknown name costs what the dearest user does. */
-void web_load_warn(const struct web_config *config, const struct web_config *before)
+static void warn_of_costs(const struct web_config *config, const struct web_config *before)
 {
 	const struct web_costly now = web_load_costly(config), then = web_load_costly(before);
 	char cost[16], users[16];
@@ -141,6 +187,16 @@ void web_load_warn(const struct web_config *config, const struct web_config *bef
 		"Passwords are hashed at a cost above 14: to check one takes longer than a scrape, all "
 		"others wait meanwhile, and at a cost of 31 only a restart ends it",
 		"cost", cost, "users", users);
+}
+
+void web_load_warn(const struct web_config *config, const struct web_config *before)
+{
+	warn_of_costs(config, before);
+	if (config->tls.trusts_system && !(before && before->tls.trusts_system))
+		log_warn(
+			"No client CA is given: client certificates are verified by the authorities that "
+			"the system trusts",
+			"file", config->tls.client_ca.file);
 }
 
 void web_loaded_free(struct web_loaded *loaded)

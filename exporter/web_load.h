@@ -23,8 +23,10 @@ struct web_loaded {
 const char *web_load_file(const struct web_config *config, size_t source);
 
 /*
- * The configuration alone, into an empty *ret. Returns 0 or a negative errno with one sentence in
- * error: -EINVAL when it is wrong, -EAGAIN when it changed while it was read.
+ * The configuration alone, into an empty *ret. Where client certificates are to be verified and no
+ * client CA is given it is, as in every exporter, the file of those that the system trusts. Returns
+ * 0 or a negative errno with one sentence in error: -EINVAL when it is wrong, -EAGAIN when it
+ * changed while it was read.
  */
 int web_load_config(const char *path, const char *directory, struct web_loaded *ret,
 		    char error[WEB_CONFIG_ERROR_MAX]);
@@ -41,7 +43,10 @@ struct web_costly {
 /* Pure. config may be NULL. */
 struct web_costly web_load_costly(const struct web_config *config);
 
-/* Logs a warning when config has more of these, or greater costs, than before (NULL: none). */
+/*
+ * Logs a warning when config has more of these, or greater costs, than before (NULL: none), and one
+ * when the system says whose client certificates are good, and did not before.
+ */
 void web_load_warn(const struct web_config *config, const struct web_config *before);
 
 void web_loaded_free(struct web_loaded *loaded);

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each limit of HTTP is hit on purpose: its counter moves by exactly that, no other does, and who does no harm is served."""
+"""The limits of HTTP are hit on purpose: the counter moves by exactly that, no other does, and who does no harm is served.
+
+Those of rate and logins are hit in logins.py. That of idle time is hit in tests/unit/connection.c: here it would take more
+than five minutes.
+"""
 
 import contextlib
 import socket

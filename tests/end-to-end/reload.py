@@ -222,6 +222,8 @@ class Protection(Reload):
         cases = (("logins", TLS + LOGIN, TLS), ("everything", TLS + LOGIN, ""), ("TLS", TLS + LOGIN, LOGIN),
                  ("client certificates", f"{clients}RequireAndVerifyClientCert\n", TLS),
                  ("their proof", f"{clients}RequireAndVerifyClientCert\n", f"{clients}RequireAnyClientCert\n"),
+                 ("their authority", f"{clients}RequireAndVerifyClientCert\n",
+                  TLS + "  client_auth_type: RequireAndVerifyClientCert\n"),
                  ("their names", f"{clients}RequireAndVerifyClientCert\n  client_allowed_sans: [localhost]\n",
                   f"{clients}RequireAndVerifyClientCert\n"),
                  ("TLS, to switch on", LOGIN, TLS + LOGIN))
@@ -302,7 +304,8 @@ class Start(Reload):
 
     def check_refused(self, path, why):
         done = subprocess.run([testlib.EXPORTER, "--web.listen-address=127.0.0.1:0", f"--web.config.file={path}"],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=60, check=False,
+                              env={**os.environ, "SSL_CERT_FILE": "/nowhere/ca.crt"})
         testlib.check_sanitizers(done.stderr)
         self.assertEqual((done.returncode, done.stdout), (1, ""), why)
         errors = [line for line in done.stderr.splitlines() if "level=INFO" not in line and "system call filter" not in line]
@@ -326,7 +329,8 @@ class Start(Reload):
             TLS.replace("web.key", "next.key"): "the key is not the one of the certificate",
             TLS.replace("web.key", "locked.key"): "the key is encrypted",
             f"{TLS}  min_version: TLS14\n": "line 4: .*TLS14",
-            f"{TLS}  client_auth_type: RequireAndVerifyClientCert\n": "client",
+            f"{TLS}  client_auth_type: RequireAndVerifyClientCert\n": "/nowhere/ca.crt'?: No such file or directory",
+            f"{TLS}  cipher_suites: [TLS_RSA_WITH_AES_128_GCM_SHA256]\n": "line 4: insecure cipher suite 'TLS_RSA_",
             f"basic_auth_users:\n  prometheus: {PASSWORD}\n": "line 2: ",
             "http_server_config:\n  headers:\n    X-Powered-By: a\n": "line 3: .*X-Powered-By",
         }

@@ -157,6 +157,10 @@ class Addresses(Start):
             with self.subTest(address):
                 self.check_refused(address, "not an address of the form HOST:PORT or [HOST]:PORT")
 
+    def test_vsock(self):
+        """Other exporters have it."""
+        self.check_refused("vsock://:9100", "vsock is not supported")
+
     def test_an_unknown_name_is_named(self):
         done = self.run_it("--web.listen-address=no.such.host.invalid:9100")
         self.assertEqual(done.returncode, 1)

@@ -245,12 +245,13 @@ class Clients(Tls):
                              for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
                        for who, certificate in shown.items()}
 
-    def check_answered(self, config, *expected):
+    def check_answered(self, config, *expected, **kwargs):
         """Exactly these are answered, whatever version they speak, and nobody who is not sees a byte of HTTP."""
-        it = self.start(TLS + config)
+        it = self.start(TLS + config, **kwargs)
         for number in range(2):
             self.assertEqual([who for who, contexts in self.clients.items() if healthy(it, contexts[number])],
                              list(expected), (config, number))
+        return it
 
     def test_types(self):
         ca = "  client_ca_file: clients-ca.crt\n"
@@ -261,6 +262,22 @@ class Clients(Tls):
         self.check_answered(f"{ca}  client_auth_type: RequireAnyClientCert\n", *everybody[1:])
         self.check_answered(f"{ca}  client_auth_type: VerifyClientCertIfGiven\n", "none", "good", "unnamed")
         self.check_answered(f"{ca}  client_auth_type: RequireAndVerifyClientCert\n", "good", "unnamed")
+
+    def test_the_authorities_of_the_system(self):
+        """They count where no other is given, as in every exporter; they are told to the log and not to clients."""
+        env = {"SSL_CERT_FILE": self.place.file("clients-ca.crt")}
+        it = self.check_answered("  client_auth_type: VerifyClientCertIfGiven\n", "none", "good", "unnamed", env=env)
+        self.assertIn("No client CA is given", "".join(self.messages(it, "WARN")))
+        it = self.check_answered("  client_auth_type: RequireAndVerifyClientCert\n", "good", "unnamed", env=env)
+        command = it.namespace.command("openssl", "s_client", "-connect", f"127.0.0.1:{it.port}", "-tls1_2")
+        said = subprocess.run(command, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False).stdout
+        self.assertIn(b"No client certificate CA names sent", said)
+
+    def test_the_real_authorities_of_the_system(self):
+        """Where the distribution has them."""
+        if not os.path.exists("/etc/ssl/certs/ca-certificates.crt"):
+            self.skipTest("ca-certificates is not installed")
+        self.check_answered("  client_auth_type: RequireAndVerifyClientCert\n", env={"SSL_CERT_FILE": ""})
 
     def test_names(self):
         self.check_answered("  client_ca_file: clients-ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n"

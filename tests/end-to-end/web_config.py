@@ -4,6 +4,7 @@
 import os
 import shutil
 import tempfile
+import unittest.mock
 
 from common import TestCase, testlib
 
@@ -41,6 +42,8 @@ GOOD = {
     "any client certificate": TLS + "  client_auth_type: RequireAnyClientCert\n",
     "the old name of it": TLS + "  client_auth_type: RequireClientCert\n",
     "a client CA": TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients-ca.crt\n",
+    "the system's authorities": TLS + "  client_auth_type: RequireAndVerifyClientCert\n",
+    "the system's authorities if given": TLS + "  client_auth_type: VerifyClientCertIfGiven\n",
     "verified if given": TLS + "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: clients-ca.crt\n",
     "every header": HEADERS + "X-Frame-Options: sameorigin\n    X-Content-Type-Options: nosniff\n    X-XSS-Protection: 1\n"
                     "    Strict-Transport-Security: max-age=1\n    Content-Security-Policy: ''\n",
@@ -79,7 +82,8 @@ BAD = {
     "an unknown type of clients": TLS + "  client_auth_type: Verify\n",
     "an unknown version": TLS + "  min_version: TLS14\n",
     "an empty version": TLS + "  min_version: ''\n",
-    "an unknown cipher suite": TLS + "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n",
+    "an unknown cipher suite": TLS + "  cipher_suites: [TLS_AES_128_GCM]\n",
+    "a cipher suite that was always insecure": TLS + "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n",
     "an unknown curve": TLS + "  curve_preferences: [CurveP255]\n",
     "another header": HEADERS + "X-Powered-By: x\n",
     "a header in small letters": HEADERS + "x-xss-protection: 1\n",
@@ -100,6 +104,9 @@ BAD = {
 
 # What the toolkit lets pass: here it would mean nothing, or something else than it says.
 STRICTER = {
+    # Newer exporters are built with a Go that calls these insecure, and refuse them, too.
+    **{f"the cipher suite {name}": TLS + f"  cipher_suites: [TLS_RSA_WITH_{name}]\n"
+       for name in ("AES_128_CBC_SHA", "AES_256_CBC_SHA", "AES_128_GCM_SHA256", "AES_256_GCM_SHA384")},
     "an anchor": "tls_server_config: &a {}",
     "a tag": "tls_server_config: !!map {}",
     "two documents": "{}\n---\n{}\n",
@@ -123,9 +130,17 @@ NEWER_GOOD = {
 
 NEWER_BAD = {
     "names of clients that are not asked": TLS + "  client_allowed_sans: [a.example.org]\n",
-    "an interval without a unit": "rate_limit: {interval: 1, burst: 20}",
-    "a burst of less than nothing": "rate_limit: {interval: 1s, burst: -1}",
+    "a word for an interval": "rate_limit: {interval: often, burst: 20}",
     "a word for a burst": "rate_limit: {interval: 1s, burst: many}",
+}
+
+# As STRICTER. To the toolkit a number alone is of nanoseconds, and without a burst nobody is ever let through.
+NEWER_STRICTER = {
+    "an interval without a unit": "rate_limit: {interval: 1, burst: 20}",
+    "an interval and no burst": "rate_limit: {interval: 1s}",
+    "a burst of less than nothing": "rate_limit: {interval: 1s, burst: -1}",
+    "a burst of nothing": "rate_limit: {interval: 1s, burst: 0}",
+    "no names of clients": TLS + "  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: []\n",
 }
 
 
@@ -139,6 +154,7 @@ class WebConfig(TestCase):
         testlib.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                     "/CN=test", "-keyout", cls.file("web.key"), "-out", cls.file("web.crt"))
         shutil.copy(cls.file("web.crt"), cls.file("clients-ca.crt"))
+        cls.enter_class(unittest.mock.patch.dict(os.environ, SSL_CERT_FILE=cls.file("clients-ca.crt")))
         cls.write("none.yml", "no certificate\n")
         for name in "CRT", "KEY":
             with open(cls.file(f"web.{name.lower()}"), encoding="ascii") as file:
@@ -182,7 +198,7 @@ class WebConfig(TestCase):
             self.assertEqual(said, "ok", name)
 
     def test_bad(self):
-        for name, said in self.own({**BAD, **STRICTER, **NEWER_BAD}).items():
+        for name, said in self.own({**BAD, **STRICTER, **NEWER_BAD, **NEWER_STRICTER}).items():
             self.assertRegex(said, r"^(line \d+: |cannot read '|.*certificate)", name)
             self.assertNotIn("secret", said, name)
 

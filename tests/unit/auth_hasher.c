@@ -4,13 +4,48 @@
 
 #include <malloc.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "../../exporter/auth_hasher.h"
+#include "../../exporter/log.h"
 #include "counted_crypt.h"
 
 #define WAIT_MS 15000
 #define COST_4 (1U << 4)
+
+static bool may_not_be_nice;
+static char logged[256];
+
+int __wrap_setpriority(__priority_which_t which, id_t who, int nice);
+int __real_setpriority(__priority_which_t which, id_t who, int nice);
+
+int __wrap_setpriority(__priority_which_t which, id_t who, int nice)
+{
+	if (!may_not_be_nice)
+		return __real_setpriority(which, who, nice);
+	errno = EPERM;
+	return -1;
+}
+
+void log_write(enum log_level level, const char *msg, ...)
+{
+	va_list args;
+
+	assert_int_equal(level, LOG_LEVEL_WARN);
+	assert_string_equal(logged, "");
+	va_start(args, msg);
+	assert_string_equal(va_arg(args, const char *), "err");
+	(void)snprintf(logged, sizeof(logged), "%s: %s", msg, va_arg(args, const char *));
+	assert_null(va_arg(args, const char *));
+	va_end(args);
+}
+
+const char *errno_text(int error)
+{
+	return strerror(error);
+}
 
 static int setup(void **state)
 {
@@ -169,10 +204,29 @@ static void the_thread_is_nice_and_gets_no_signal(void **state)
 	thread = crypt_counts().thread;
 	assert_int_not_equal(thread.tid, gettid());
 	assert_int_equal(thread.nice, AUTH_HASHER_NICE);
+	assert_string_equal(logged, "");
 	assert_true(thread.signals_blocked);
 	(void)snprintf(stack, sizeof(stack), "stack: %zu bytes", thread.stack_size);
 	print_message("%s\n", stack);
 	assert_true(thread.stack_size >= AUTH_HASHER_STACK_SIZE);
+}
+
+static void a_thread_that_is_not_nice_is_told(_unused_ void **state)
+{
+	struct auth_hasher *hasher;
+
+	crypt_reset();
+	may_not_be_nice = true;
+	assert_int_equal(auth_hasher_create(&hasher), 0);
+	assert_int_equal(auth_hasher_start(hasher), 0);
+	may_not_be_nice = false;
+	assert_string_equal(logged,
+			    "The thread that hashes passwords cannot take the lowest priority, and "
+			    "competes with scrapes: Operation not permitted");
+	submit(hasher, "secret", "secret", 4, COST_4);
+	assert_true(take(hasher));
+	auth_hasher_destroy(hasher);
+	logged[0] = '\0';
 }
 
 static unsigned long count_wakeups(int tid)
@@ -249,6 +303,7 @@ int main(void)
 		hasher_test(who_knows_the_password_makes_it_rest_not),
 		hasher_test(the_end_does_not_wait_for_a_rest),
 		hasher_test(the_thread_is_nice_and_gets_no_signal),
+		cmocka_unit_test(a_thread_that_is_not_nice_is_told),
 		hasher_test(idle_it_sleeps),
 		hasher_test(nothing_is_left_of_a_password),
 		cmocka_unit_test(a_hash_that_is_being_made_is_not_waited_for),

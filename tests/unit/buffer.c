@@ -180,6 +180,32 @@ static void quoted_texts_are_json_strings(_unused_ void **state)
 	buffer_finish(&b);
 }
 
+/* A text may have been cut within a character. */
+static void quoted_texts_are_utf_8(_unused_ void **state)
+{
+	static const struct {
+		const char *text, *expected;
+	} cases[] = {
+		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7",
+		  "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7\"" },
+		{ "caf\xc3", "\"caf\xef\xbf\xbd\"" },
+		{ "\xc3\"", "\"\xef\xbf\xbd\\\"\"" },
+		{ "\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
+		{ "\xff\n", "\"\xef\xbf\xbd\\n\"" },
+		{ "\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
+		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct buffer b;
+
+		buffer_init(&b, 1024);
+		buffer_append_quoted(&b, cases[i].text);
+		check_bytes(&b, cases[i].expected);
+		buffer_finish(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +218,7 @@ int main(void)
 		cmocka_unit_test(printf_up_to_its_limit),
 		cmocka_unit_test(truncate_then_go_on),
 		cmocka_unit_test(quoted_texts_are_json_strings),
+		cmocka_unit_test(quoted_texts_are_utf_8),
 		cmocka_unit_test(finish_of_what_was_never_used),
 	};
 

@@ -118,7 +118,7 @@ static void each_phase_has_its_time(void **state)
 	} rows[] = {
 		{ CONNECTION_READING, HTTP_LIMIT_REQUEST_TIME, 10 },
 		{ CONNECTION_ANSWERING, HTTP_LIMIT_REQUEST_TIME, 10 },
-		{ CONNECTION_IDLE, HTTP_LIMIT_IDLE_TIME, 150 },
+		{ CONNECTION_IDLE, HTTP_LIMIT_IDLE_TIME, 310 },
 	};
 	struct server *s = *state;
 
@@ -152,7 +152,7 @@ static void bytes_prolong_nothing(void **state)
 	enter(s, 0, CONNECTION_READING);
 	assert_true(connections_next_expiry(&s->all) == begun + 10 * SECOND);
 	be_served(s, 0);
-	assert_true(connections_next_expiry(&s->all) == s->now + 150 * SECOND);
+	assert_true(connections_next_expiry(&s->all) == s->now + 310 * SECOND);
 	s->now += 100 * SECOND;
 	enter(s, 0, CONNECTION_READING);
 	assert_true(connections_next_expiry(&s->all) == s->now + 10 * SECOND);

@@ -74,7 +74,7 @@ static void expire(struct server *s)
 		enum http_limit hit;
 	} rows[] = { { 10 * SECOND, HTTP_LIMIT_REQUEST_TIME },
 		     { 10 * SECOND, HTTP_LIMIT_REQUEST_TIME },
-		     { 150 * SECOND, HTTP_LIMIT_IDLE_TIME } };
+		     { 310 * SECOND, HTTP_LIMIT_IDLE_TIME } };
 
 	for (int i = 0; i < N_PLACES; i++)
 		if (s->told[i].open && s->told[i].phase != CONNECTION_WAITING &&

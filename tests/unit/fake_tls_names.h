@@ -41,11 +41,16 @@ bool tls_curve_find(const char *name, enum tls_curve *ret)
 	return true;
 }
 
+bool tls_cipher_suite_is_insecure(const char *name)
+{
+	return strcmp(name, "TLS_RSA_WITH_RC4_128_SHA") == 0;
+}
+
 bool tls_cipher_suite_find(const char *name, unsigned int *ret)
 {
 	static const char *const names[] = {
 		"TLS_AES_128_GCM_SHA256",
-		"TLS_RSA_WITH_AES_128_CBC_SHA",
+		"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
 		"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
 	};
 

@@ -100,6 +100,8 @@ static void opening_what_is_no_address(_unused_ void **state)
 	assert_int_equal(listener_open("localhost", &reason), -EINVAL);
 	assert_string_equal(reason, "not an address of the form HOST:PORT or [HOST]:PORT");
 	assert_int_equal(listener_open("::1:9100", &reason), -EINVAL);
+	assert_int_equal(listener_open("vsock://:9100", &reason), -EINVAL);
+	assert_string_equal(reason, "vsock is not supported");
 }
 
 static void check_name(int family, const void *address, socklen_t length, const char *expected)

@@ -8,7 +8,18 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "../../exporter/log.h"
 #include "counted_crypt.h"
+
+void log_write(_unused_ enum log_level level, const char *msg, ...)
+{
+	fail_msg("nothing is to be logged: %s", msg);
+}
+
+const char *errno_text(int error)
+{
+	return strerror(error);
+}
 
 void login_tell(_unused_ void *ctx, struct auth_waiter *waiter, enum auth_verdict verdict)
 {

@@ -271,6 +271,44 @@ static void test_any_certificate_means_any(void **state)
 	identity_finish(&stranger_ca);
 }
 
+/* Whoever has one shows it where nobody is named, and where others are named does not. */
+static void test_authorities_of_the_system_are_not_named(void **state)
+{
+	struct web_config_tls config = { CONFIG_DEFAULTS,
+					 .client_auth = WEB_CLIENT_REQUIRE_AND_VERIFY };
+	const struct world *w = *state;
+	struct identity stranger_ca = identity_make(&(struct wish){ "other CA", .ca = true });
+	struct identity stranger = identity_make(&(struct wish){ "stranger", &stranger_ca });
+	const struct {
+		const struct identity *shows;
+		bool trusts_system;
+		int expected;
+	} cases[] = {
+		{ &w->shown[GOOD], false, OK },
+		{ &w->shown[GOOD], true, OK },
+		{ &stranger, false, LACKS },
+		{ &stranger, true, BAD },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char error[TLS_ERROR_MAX];
+		struct tls *tls;
+
+		config.trusts_system = cases[i].trusts_system;
+		tls = context_make(&config, &w->server, &w->ca, error);
+		for (int v = V12; v <= V13; v++) {
+			struct outcome outcome = shake_hands(
+				tls, &(struct peer){ versions[v], cases[i].shows,
+						     .only_if_wanted = true });
+
+			expect(&outcome, v, code(cases[i].expected, v));
+		}
+		tls_unref(tls);
+	}
+	identity_finish(&stranger);
+	identity_finish(&stranger_ca);
+}
+
 /* It would come back without its certificate, whatever became of that meanwhile. */
 static void test_no_session_is_resumed(void **state)
 {
@@ -321,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_a_certificate_without_its_key),
 		cmocka_unit_test(test_a_short_key),
 		cmocka_unit_test(test_any_certificate_means_any),
+		cmocka_unit_test(test_authorities_of_the_system_are_not_named),
 		cmocka_unit_test(test_no_session_is_resumed),
 		cmocka_unit_test(test_a_certificate_has_a_size),
 	};

@@ -69,6 +69,10 @@ static void test_what_is_no_name(void **state)
 		assert_int_equal(tls_version_find(names[i], &version), false);
 		assert_int_equal(tls_curve_find(names[i], &curve), false);
 		assert_int_equal(tls_cipher_suite_find(names[i], &suite), false);
+		assert_int_equal(tls_cipher_suite_is_insecure(names[i]),
+				 strstr(names[i], "TLS_RSA_WITH_") || strstr(names[i], "_3DES_") ||
+					 strstr(names[i], "_RC4_") ||
+					 strstr(names[i], "_128_CBC_SHA256"));
 	}
 	assert_int_equal(version, TLS_VERSION_1_3);
 	assert_int_equal(curve, TLS_CURVE_X25519);
@@ -122,6 +126,7 @@ static void test_cipher_suites(void **state)
 		const char *name;
 
 		assert_true(tls_cipher_suite_find(expected[i].name, &number));
+		assert_false(tls_cipher_suite_is_insecure(expected[i].name));
 		assert_true(number < TLS_CIPHER_SUITES_MAX);
 		seen |= 1U << number;
 		suite = tls_cipher_suite(number);

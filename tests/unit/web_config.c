@@ -215,7 +215,9 @@ static void values(_unused_ void **state)
 	check_refused(TLS "  max_version: 1.2\n",
 		      "line 4: unknown max_version '1.2', it must be TLS10, TLS11, TLS12 or TLS13");
 	check_refused(TLS "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n",
-		      "line 4: unknown cipher suite 'TLS_RSA_WITH_RC4_128_SHA'");
+		      "line 4: insecure cipher suite 'TLS_RSA_WITH_RC4_128_SHA'");
+	check_refused(TLS "  cipher_suites: [TLS_RSA_WITH_RC4_128]\n",
+		      "line 4: unknown cipher suite 'TLS_RSA_WITH_RC4_128'");
 	check_refused(TLS "  curve_preferences:\n  - CurveP256\n  - P-384\n",
 		      "line 6: unknown curve 'P-384'");
 	check_refused(TLS "  client_auth_type: Require\n",

@@ -127,6 +127,9 @@ static void no_protection_is_taken_away(void **state)
 		{ TLS "  client_auth_type: RequireAnyClientCert\n",
 		  TLS "  client_auth_type: RequestClientCert\n",
 		  "less of client_auth_type is demanded after a restart only" },
+		{ TLS CA "  client_auth_type: RequireAndVerifyClientCert\n",
+		  TLS "  client_auth_type: RequireAndVerifyClientCert\n",
+		  "the client CA is removed by a restart only" },
 		{ TLS CA "  client_auth_type: RequireAndVerifyClientCert\n"
 			 "  client_allowed_sans: [a]\n",
 		  TLS CA "  client_auth_type: RequireAndVerifyClientCert\n",
@@ -159,6 +162,8 @@ static void what_adds_protection_is_taken_over(void **state)
 		{ TLS CA "  client_auth_type: RequireAnyClientCert\n",
 		  TLS CA "  client_auth_type: RequireAndVerifyClientCert\n"
 			 "  client_allowed_sans: [a]\n" },
+		{ TLS "  client_auth_type: RequireAndVerifyClientCert\n",
+		  TLS CA "  client_auth_type: RequireAndVerifyClientCert\n" },
 		{ "rate_limit: {interval: 1s, burst: 1}", "" },
 	};
 

@@ -253,6 +253,61 @@ static void secrets_are_overwritten(void **state)
 	assert_int_equal(secret.n, 0);
 }
 
+/* As in every exporter: who has certificates verified and names no CA means those of the system. */
+static void the_authorities_of_the_system(void **state)
+{
+	static const char *const types[] = { "VerifyClientCertIfGiven",
+					     "RequireAndVerifyClientCert" };
+	char config[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct scene scene;
+
+		(void)snprintf(config, sizeof(config), TLS "  client_auth_type: %s\n", types[i]);
+		scene = scene_open(state, config);
+		assert_true(web_settings_config(scene.settings)->tls.trusts_system);
+		assert_string_equal(web_settings_tls(scene.settings)->ca,
+				    "those that the system trusts");
+		replace(&scene, "system", "others");
+		assert_false(later(&scene, 1000));
+		assert_true(later(&scene, 1000));
+		assert_string_equal(web_settings_tls(scene.settings)->ca, "others");
+		/* It was said at the start. */
+		check_log(&scene, 1, TAKEN, "");
+		assert_int_equal(unlink(directory_file(scene.directory, "system")), 0);
+		check_stays(&scene, "cannot read '<system>': No such file or directory");
+		assert_string_equal(web_settings_tls(scene.settings)->ca, "others");
+		scene_close(&scene);
+	}
+}
+
+static void the_authorities_of_the_system_are_told(void **state)
+{
+	static const char asked[] = TLS "  client_auth_type: RequireAndVerifyClientCert\n";
+	struct scene scene = scene_open(state, TLS);
+	struct web_settings *other;
+	char error[WEB_CONFIG_ERROR_MAX];
+
+	replace(&scene, "web.yml", asked);
+	assert_true(web_settings_refresh(scene.settings, scene.now_ns, true));
+	check_log(&scene, 2,
+		  "No client CA is given: client certificates are verified by the authorities "
+		  "that the system trusts",
+		  "");
+	memset(&logged, 0, sizeof(logged));
+	assert_int_equal(
+		web_settings_open(directory_file(scene.directory, "web.yml"), &other, error), 0);
+	assert_int_equal(logged.n, 1);
+	assert_int_equal(logged.level, LOG_LEVEL_WARN);
+	web_settings_close(other);
+	scene_close(&scene);
+	/* Where nobody is verified they are not read. */
+	scene = scene_open(state, TLS "  client_auth_type: RequireAnyClientCert\n");
+	assert_false(web_settings_config(scene.settings)->tls.trusts_system);
+	assert_string_equal(web_settings_tls(scene.settings)->ca, "");
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +321,8 @@ int main(void)
 		directory_test(secrets_are_overwritten),
 		directory_test(directories_of_all_files),
 		directory_test(a_start_without_what_is_needed),
+		directory_test(the_authorities_of_the_system),
+		directory_test(the_authorities_of_the_system_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,8 @@ struct scene scene_open(void **state, const char *config)
 	put(&scene, "crt", "one");
 	put(&scene, "key", "one");
 	put(&scene, "ca", "ca");
+	put(&scene, "system", "those that the system trusts");
+	assert_int_equal(setenv("SSL_CERT_FILE", directory_file(scene.directory, "system"), 1), 0);
 	put(&scene, "web.yml", config);
 	if (web_settings_open(directory_file(scene.directory, "web.yml"), &scene.settings, error) <
 	    0)

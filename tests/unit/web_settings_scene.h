@@ -57,7 +57,7 @@ extern void (*before_read)(void);
 void put(const struct scene *scene, const char *name, const char *text);
 void replace(const struct scene *scene, const char *name, const char *text);
 
-/* With the files web.yml, crt and key ("one") and ca. */
+/* With the files web.yml, crt and key ("one"), ca, and system, which SSL_CERT_FILE names. */
 struct scene scene_open(void **state, const char *config);
 void scene_close(struct scene *scene);
 
