@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What of a survey failed, for whom, and for how long. */
+
+#include "unit.h"
+
+#include <errno.h>
+
+#include "survey_host.h"
+
+static void what_fails_leaves_the_one_before(void **state)
+{
+	struct collector_context *ctx = *state;
+
+	(void)survey_gives(ctx, SURVEY_TALKERS, 1);
+	ctx->settings = &always;
+	host.walk_error = -EPERM;
+	survey_fails(ctx, 0, -EPERM);
+	survey_fails(ctx, SURVEY_JOIN | SURVEY_TALKERS, -EPERM);
+	host.walk_error = 0;
+	host.talkers_error = -ENOMEM;
+	survey_fails(ctx, SURVEY_JOIN | SURVEY_TALKERS, -ENOMEM);
+	ctx->settings = &seldom;
+	assert_true(survey_gives(ctx, SURVEY_TALKERS, 1)->talkers.wanted);
+}
+
+static void a_join_that_fails_costs_only_the_join(void **state)
+{
+	struct collector_context *ctx = *state;
+	const struct survey *survey;
+
+	host.create_error = -EACCES;
+	survey = survey_gives(ctx, SURVEY_JOIN, 1);
+	assert_int_equal(survey->join_error, -EACCES);
+	assert_int_equal(host.n_consumers, 2);
+	ctx->settings = &always;
+	host.create_error = 0;
+	host.finish_error = -ETIME;
+	survey = survey_gives(ctx, SURVEY_JOIN, 2);
+	assert_int_equal(survey->join_error, -ETIME);
+	assert_false(survey->join.has_flows);
+	host.finish_error = 0;
+	survey = survey_gives(ctx, SURVEY_JOIN, 3);
+	assert_int_equal(survey->join_error, 0);
+	assert_true(survey->join.has_flows);
+	assert_int_equal(host.established, 3 + 2 * 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		survey_test(what_fails_leaves_the_one_before),
+		survey_test(a_join_that_fails_costs_only_the_join),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
