@@ -2,6 +2,8 @@
 
 #include "survey.h"
 
+#include <errno.h>
+
 #include "../exporter/util.h"
 #include "collector.h"
 #include "tracking.h"
@@ -107,19 +109,27 @@ static int survey_make(struct collector_context *ctx, uint32_t parts)
 	return 0;
 }
 
-/* A scrape in a hurry must not leave its small sample to those who have time. */
+/* A join that failed so may succeed now. */
+static bool is_passing(int error)
+{
+	return error == -EINTR || error == -EIO || error == -ENOBUFS || error == -ENOMEM;
+}
+
+/* A scrape in a hurry must not leave its small sample, or no join, to those who have time. */
 static bool is_reusable(const struct collector_context *ctx, uint32_t parts)
 {
 	const struct survey *survey = &ctx->survey;
+	const int join_error = parts & SURVEY_JOIN ? survey->join_error : 0;
 	const uint64_t now_ns = clock_monotonic_ns();
 
 	if (!survey->made || (survey->parts & parts) != parts)
 		return false;
 	if (survey->request && survey->request == ctx->request)
 		return true;
-	if (now_ns - survey->walk.finished_ns >= ctx->settings->flows_min_interval_ns)
+	if (now_ns - survey->walk.finished_ns >= ctx->settings->flows_min_interval_ns ||
+	    is_passing(join_error))
 		return false;
-	return !survey->walk.cut ||
+	return (!survey->walk.cut && join_error != -ETIME) ||
 	       walk_deadline(now_ns, ctx->deadline_ns) < now_ns + 2 * survey->walk.available_ns;
 }
 

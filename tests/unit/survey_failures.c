@@ -8,6 +8,53 @@
 
 #include "survey_host.h"
 
+/* A join that failed is for who does not want it, who asked for it, and who would fail as well. */
+static void a_join_that_failed_is_not_for_others(void **state)
+{
+	static const struct {
+		int error;
+		bool again; /* with the same time, another request makes a new one */
+	} rows[] = {
+		{ -EINTR, true },  { -EIO, true },	   { -ENOBUFS, true }, { -ENOMEM, true },
+		{ -ETIME, false }, { -EOPNOTSUPP, false }, { -ENOENT, false },
+	};
+	struct collector_context *ctx = *state;
+
+	ctx->request = 1;
+	host.walk.available_ns = 5 * SECOND;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const uint64_t visited = host.walks + 1;
+
+		ctx->survey.made = false;
+		host.finish_error = rows[i].error;
+		assert_int_equal(survey_gives(ctx, SURVEY_JOIN, visited)->join_error,
+				 rows[i].error);
+		host.finish_error = 0;
+		(void)survey_gives(ctx, SURVEY_JOIN, visited);
+		ctx->request++;
+		(void)survey_gives(ctx, 0, visited);
+		ctx->request++;
+		ctx->deadline_ns = clock_monotonic_ns() + 9 * SECOND;
+		(void)survey_gives(ctx, SURVEY_JOIN, visited + rows[i].again);
+	}
+}
+
+static void a_join_that_was_too_late_is_not_for_who_has_time(void **state)
+{
+	struct collector_context *ctx = *state;
+
+	ctx->request = 1;
+	host.walk.available_ns = 5 * SECOND;
+	host.create_error = -ETIME;
+	assert_int_equal(survey_gives(ctx, SURVEY_JOIN, 1)->join_error, -ETIME);
+	host.create_error = 0;
+	ctx->request++;
+	ctx->deadline_ns = clock_monotonic_ns() + 11 * SECOND;
+	(void)survey_gives(ctx, 0, 1);
+	ctx->request++;
+	assert_int_equal(survey_gives(ctx, SURVEY_JOIN, 2)->join_error, 0);
+}
+
 static void what_fails_leaves_the_one_before(void **state)
 {
 	struct collector_context *ctx = *state;
@@ -49,6 +96,8 @@ static void a_join_that_fails_costs_only_the_join(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		survey_test(a_join_that_failed_is_not_for_others),
+		survey_test(a_join_that_was_too_late_is_not_for_who_has_time),
 		survey_test(what_fails_leaves_the_one_before),
 		survey_test(a_join_that_fails_costs_only_the_join),
 	};
