@@ -6,6 +6,7 @@
 
 #include "../exporter/util.h"
 #include "collector.h"
+#include "table_parse.h"
 #include "tracking.h"
 
 /* How long a part goes on being made for someone who wanted it. */
@@ -35,12 +36,18 @@ struct making {
 	struct join *join;
 };
 
-/* What the parts need before the walk. That the join cannot be had is no reason to lose the rest.
+/*
+ * What the parts need before the walk. That the join cannot be had is no reason to lose the rest.
+ * Who may not walk is told before the join dumps all sockets in vain.
  */
 static int prepare(struct collector_context *ctx, struct making *making)
 {
 	struct survey *survey = &making->survey;
+	struct table_stats stats;
+	int r = survey->parts & SURVEY_JOIN ? table_stats_fetch(ctx, &stats) : 0;
 
+	if (r < 0)
+		return r;
 	(void)settings_read(ctx, &making->watch.settings); /* what is absent judges nothing */
 	if (survey->parts & SURVEY_JOIN)
 		survey->join_error = join_create(ctx, &making->join);
@@ -152,12 +159,22 @@ static uint32_t parts_to_make(struct collector_context *ctx, uint32_t parts)
 	return parts;
 }
 
+/* What failed is not tried again for the next collector of the same request. */
+static int make_once(struct collector_context *ctx, uint32_t parts)
+{
+	struct survey_failure *failure = &ctx->survey_failure;
+
+	if (failure->error == 0 || failure->request == 0 || failure->request != ctx->request)
+		*failure = (struct survey_failure){ ctx->request, survey_make(ctx, parts) };
+	return failure->error;
+}
+
 int survey_get(struct collector_context *ctx, uint32_t parts, const struct survey **ret)
 {
 	const uint32_t all_parts = parts_to_make(ctx, parts);
 
 	if (!is_reusable(ctx, parts)) {
-		int r = survey_make(ctx, all_parts);
+		int r = make_once(ctx, all_parts);
 
 		if (r < 0)
 			return r;

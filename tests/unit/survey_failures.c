@@ -93,12 +93,56 @@ static void a_join_that_fails_costs_only_the_join(void **state)
 	assert_int_equal(host.established, 3 + 2 * 3);
 }
 
+/* Else it would dump all sockets for nothing. */
+static void who_may_not_walk_joins_nothing(void **state)
+{
+	struct collector_context *ctx = *state;
+
+	host.stats_error = -EPERM;
+	survey_fails(ctx, SURVEY_JOIN, -EPERM);
+	assert_int_equal(host.creations, 0);
+	assert_int_equal(host.walks, 0);
+	host.stats_error = 0;
+	(void)survey_gives(ctx, SURVEY_JOIN, 1);
+	assert_int_equal(host.creations, 1);
+}
+
+static void what_failed_is_tried_once_in_a_request(void **state)
+{
+	struct collector_context *ctx = *state;
+
+	ctx->request = 1;
+	host.walk_error = -ENODATA;
+	for (int i = 0; i < 3; i++) {
+		survey_fails(ctx, SURVEY_JOIN, -ENODATA);
+		survey_fails(ctx, SURVEY_TALKERS, -ENODATA);
+	}
+	assert_int_equal(host.walks, 1);
+	assert_int_equal(host.creations, 1);
+	ctx->request++;
+	survey_fails(ctx, SURVEY_JOIN, -ENODATA);
+	assert_int_equal(host.walks, 2);
+	ctx->request++;
+	host.walk_error = 0;
+	(void)survey_gives(ctx, SURVEY_JOIN, 3);
+	ctx->settings = &always;
+	(void)survey_gives(ctx, SURVEY_JOIN, 3);
+	/* Who is nobody's request has none that it shares a failure with. */
+	ctx->request = 0;
+	host.walk_error = -EPERM;
+	survey_fails(ctx, 0, -EPERM);
+	survey_fails(ctx, 0, -EPERM);
+	assert_int_equal(host.walks, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		survey_test(a_join_that_failed_is_not_for_others),
 		survey_test(a_join_that_was_too_late_is_not_for_who_has_time),
 		survey_test(what_fails_leaves_the_one_before),
+		survey_test(who_may_not_walk_joins_nothing),
+		survey_test(what_failed_is_tried_once_in_a_request),
 		survey_test(a_join_that_fails_costs_only_the_join),
 	};
 

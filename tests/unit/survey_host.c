@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "../../collectors/table_parse.h"
 #include "survey_host.h"
 
 struct survey_host host;
@@ -81,8 +82,16 @@ int walk_run(_unused_ struct collector_context *ctx, const struct walk_consumer 
 	return host.walk_error;
 }
 
+int table_stats_fetch(_unused_ struct collector_context *ctx, struct table_stats *ret)
+{
+	if (host.stats_error == 0)
+		*ret = (struct table_stats){ 0 };
+	return host.stats_error;
+}
+
 int join_create(_unused_ struct collector_context *ctx, struct join **ret)
 {
+	host.creations++;
 	if (host.create_error == 0) {
 		*ret = a_join;
 		host.joins++;

@@ -13,7 +13,8 @@
 struct survey_host {
 	uint64_t walks;
 	struct walk_summary walk; /* what the next one says */
-	int walk_error, talkers_error, create_error, finish_error;
+	int stats_error, walk_error, talkers_error, create_error, finish_error;
+	int creations; /* of joins that were tried */
 	size_t n_consumers;
 	bool fresh, flows;  /* of IPv6 */
 	int joins, talkers; /* that are not freed */
