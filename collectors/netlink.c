@@ -215,7 +215,7 @@ static ssize_t receive_buffer(struct netlink *nl, enum netlink_query query, uint
 					small ? nl->page_size : sizeof(nl->buffer));
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? -ETIME : -errno;
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	return n;
 }
 

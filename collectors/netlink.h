@@ -10,8 +10,9 @@
  * Policy, for all callers:
  * - sequence numbers are checked; an answer to something else is skipped;
  * - recv() interrupted by a signal goes on; NLM_F_DUMP_INTR ends the dump with -EINTR, lost
- *   messages with -ENOBUFS, the deadline with -ETIME, nl->cancelled with -ECANCELED, and the caller
- * decides whether to ask again (a bounded number of times);
+ *   messages with -ENOBUFS, the deadline with -ETIME, an answer that stays away for two seconds
+ * with -ETIMEDOUT, nl->cancelled with -ECANCELED, and the caller decides whether to ask again (a
+ *   bounded number of times);
  * - NLMSG_DONE may carry an error (sock_diag reports a protocol that the kernel does not have that
  *   way);
  * - a socket that did not see the end of its answer is thrown away: closing it is what stops the

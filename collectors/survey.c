@@ -119,7 +119,8 @@ static int survey_make(struct collector_context *ctx, uint32_t parts)
 /* A join that failed so may succeed now. */
 static bool is_passing(int error)
 {
-	return error == -EINTR || error == -EIO || error == -ENOBUFS || error == -ENOMEM;
+	return error == -EINTR || error == -EIO || error == -ENOBUFS || error == -ENOMEM ||
+	       error == -ETIMEDOUT;
 }
 
 /* A scrape in a hurry must not leave its small sample, or no join, to those who have time. */

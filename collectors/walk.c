@@ -158,7 +158,7 @@ int walk_run(struct collector_context *ctx, const struct walk_consumer *consumer
 	pass.deadline_ns = walk_deadline(started_ns, ctx->deadline_ns);
 	if (!stats.has_entries || stats.entries > 0)
 		r = pass_run_retrying(ctx, &pass);
-	if (r >= 0 || pass.visited > 0) {
+	if (r >= 0 || (pass.visited > 0 && r != -ETIMEDOUT)) {
 		summarize(&pass, r, started_ns, stats.entries, ret);
 		if (r < 0)
 			log_debug("Walk incomplete", "err", errno_text(r));

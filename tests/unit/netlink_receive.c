@@ -157,7 +157,7 @@ static void test_receive_errors(_unused_ void **state)
 	PLAY(0, 1, { .error = EINTR }, { .error = EINTR }, DATA, { .error = EINTR }, DONE);
 	PLAY(-ENOBUFS, 1, DATA, { .error = ENOBUFS });
 	PLAY(-ENOBUFS, 1, DATA, { .type = NLMSG_OVERRUN });
-	PLAY(-ETIME, 1, DATA, { .error = EAGAIN });
+	PLAY(-ETIMEDOUT, 1, DATA, { .error = EAGAIN });
 	PLAY(-ENOSPC, 0, { .error = ENOSPC });
 }
 

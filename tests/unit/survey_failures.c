@@ -15,8 +15,8 @@ static void a_join_that_failed_is_not_for_others(void **state)
 		int error;
 		bool again; /* with the same time, another request makes a new one */
 	} rows[] = {
-		{ -EINTR, true },  { -EIO, true },	   { -ENOBUFS, true }, { -ENOMEM, true },
-		{ -ETIME, false }, { -EOPNOTSUPP, false }, { -ENOENT, false },
+		{ -EINTR, true },     { -EIO, true },	 { -ENOBUFS, true },	 { -ENOMEM, true },
+		{ -ETIMEDOUT, true }, { -ETIME, false }, { -EOPNOTSUPP, false }, { -ENOENT, false },
 	};
 	struct collector_context *ctx = *state;
 

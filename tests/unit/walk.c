@@ -205,6 +205,8 @@ static void test_failures(_unused_ void **state)
 	WALK(0, EXPECT(-ENODATA, 1, 0, false), { 0, -ENODATA, 0 });
 	WALK(0, EXPECT(-EINTR, 3, 0, false), { 0, -EINTR, 0 }, { 0, -EINTR, 0 }, { 0, -EINTR, 0 });
 	WALK(0, EXPECT(0, 1, 50, false), { 50, -ETIME, 0 });
+	/* A dump that was lost is none that its deadline ended. */
+	WALK(0, EXPECT(-ETIMEDOUT, 1, 0, false), { 50, -ETIMEDOUT, 0 });
 }
 
 static void test_an_empty_namespace_is_not_dumped(_unused_ void **state)
