@@ -13,6 +13,8 @@
 #include "netlink.h"
 
 #define ADDRESS_SET_FIRST_SLOTS 64
+/* An address that comes or goes interrupts the dump: often where containers do. */
+#define FETCH_ATTEMPTS 3
 
 bool address_is_group(const struct address *a)
 {
@@ -150,7 +152,12 @@ static int add_message(void *ctx, const struct nlmsghdr *message)
 int address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns)
 {
 	const struct ifaddrmsg all = { .ifa_family = AF_UNSPEC };
+	int r = -EINTR;
 
-	return netlink_query(nl, NETLINK_ADDRESSES, &all, sizeof(all), deadline_ns, add_message,
-			     set);
+	for (int i = 0; i < FETCH_ATTEMPTS && r == -EINTR; i++) {
+		address_set_finish(set);
+		r = netlink_query(nl, NETLINK_ADDRESSES, &all, sizeof(all), deadline_ns,
+				  add_message, set);
+	}
+	return r;
 }

@@ -55,6 +55,7 @@ int address_set_add_message(struct address_set *set, const struct nlmsghdr *mess
 struct netlink;
 
 /*
- * Fills an empty set from the kernel by RTM_GETADDR, both families. Returns 0 or a negative errno.
+ * Fills an empty set from the kernel by RTM_GETADDR, both families. Returns 0 or a negative errno:
+ * -EINTR when addresses changed in each of a few attempts.
  */
 int address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);

@@ -39,6 +39,7 @@ struct collector_context {
 	struct sysctls sysctls;
 	struct stat_carry stat;
 	struct survey survey;
+	struct survey_failure survey_failure;
 	uint64_t part_wanted_ns[N_SURVEY_PARTS]; /* CLOCK_MONOTONIC; 0: never */
 	struct socket_dump sockets;
 	uint64_t request; /* number of the running request, from 1 on */

@@ -104,14 +104,25 @@ static int join_fetch(struct collector_context *ctx, struct join *join)
 	return r;
 }
 
+/* A third of the time that is left, so that a host with too many sockets loses nothing but this. */
+static uint64_t fetch_deadline(uint64_t deadline_ns)
+{
+	const uint64_t now_ns = clock_monotonic_ns();
+
+	return deadline_ns > now_ns ? now_ns + (deadline_ns - now_ns) / 3 : deadline_ns;
+}
+
 int join_create(struct collector_context *ctx, struct join **ret)
 {
+	const uint64_t deadline_ns = ctx->deadline_ns;
 	struct join *join = calloc(1, sizeof(*join));
 	int r;
 
 	if (!join)
 		return -ENOMEM;
+	ctx->deadline_ns = fetch_deadline(deadline_ns);
 	r = join_fetch(ctx, join);
+	ctx->deadline_ns = deadline_ns;
 	if (r < 0)
 		join_destroy(join);
 	else

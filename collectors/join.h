@@ -80,8 +80,8 @@ struct join {
 };
 
 /*
- * Before the walk: reads the host's addresses and sockets, and looks up the flows of the latter.
- * Returns 0 with *ret to be given to join_destroy(), or a negative errno.
+ * Before the walk, in a third of the time that is left: reads the host's addresses and sockets, and
+ * looks up their flows. Returns 0 with *ret to be given to join_destroy(), or a negative errno.
  */
 int join_create(struct collector_context *ctx, struct join **ret);
 

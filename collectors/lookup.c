@@ -24,18 +24,40 @@ enum {
 /* The kernel refuses a question when it has no memory for the answer, for one. */
 #define LOOKUP_ATTEMPTS 3
 
-struct flow_lookups {
-	struct lookup *lookups;
-	/* One for each family, so that no attribute is left over from the other. */
+/* Asks the kernel about some lookups, one after another in memory. */
+struct asker {
+	int (*ask)(struct asker *asker, struct lookup *lookups, size_t n);
+	struct collector_context *ctx;
+	struct lookup *lookups; /* that are asked about now */
+	/* For flows: one for each family, so that no attribute is left over from the other. */
 	struct nf_conntrack *tuples[N_FLOW_FAMILIES];
 };
 
-static bool is_any_failed(const struct lookup *lookups, size_t n)
+/* Asks about all that have no answer. */
+static int ask_failed(struct asker *asker, struct lookup *lookups, size_t n)
 {
+	int r = 0;
+
+	for (size_t first = 0, end; r == 0 && first < n; first = end) {
+		for (end = first; end < n && lookups[end].result == LOOKUP_FAILED; end++)
+			;
+		if (end > first)
+			r = asker->ask(asker, lookups + first, end - first);
+		else
+			end++;
+	}
+	return r;
+}
+
+static int ask_all(struct asker *asker, struct lookup *lookups, size_t n)
+{
+	int r = 0;
+
 	for (size_t i = 0; i < n; i++)
-		if (lookups[i].result == LOOKUP_FAILED)
-			return true;
-	return false;
+		lookups[i].result = LOOKUP_FAILED;
+	for (int i = 0; r == 0 && i < LOOKUP_ATTEMPTS; i++)
+		r = ask_failed(asker, lookups, n);
+	return r;
 }
 
 static void set_addresses(struct nf_conntrack *tuple, const struct lookup *lookup)
@@ -62,7 +84,7 @@ static void set_zone(struct nf_conntrack *tuple, uint16_t zone)
 
 static size_t build_flow(void *ctx, size_t i, void *payload)
 {
-	struct flow_lookups *all = ctx;
+	struct asker *all = ctx;
 	const struct lookup *lookup = &all->lookups[i];
 	const bool is_ipv4 = address_is_ipv4(&lookup->local);
 	struct nf_conntrack *tuple = all->tuples[is_ipv4 ? FLOW_IPV4 : FLOW_IPV6];
@@ -87,7 +109,7 @@ static size_t build_flow(void *ctx, size_t i, void *payload)
 
 static void on_flow(void *ctx, size_t i, int error, const struct nlmsghdr *message)
 {
-	struct flow_lookups *all = ctx;
+	struct asker *all = ctx;
 	struct flow flow;
 
 	if (!message) {
@@ -105,16 +127,21 @@ static void on_flow(void *ctx, size_t i, int error, const struct nlmsghdr *messa
 					 : LOOKUP_OTHER_STATE;
 }
 
+static int ask_flows(struct asker *asker, struct lookup *lookups, size_t n)
+{
+	const struct netlink_lookup lookup = { build_flow, on_flow, asker };
+
+	asker->lookups = lookups;
+	return collector_lookup_conntrack(asker->ctx, n, &lookup);
+}
+
 int lookup_flows(struct collector_context *ctx, struct lookup *lookups, size_t n)
 {
-	struct flow_lookups all = { .lookups = lookups, .tuples = { nfct_new(), nfct_new() } };
-	const struct netlink_lookup lookup = { build_flow, on_flow, &all };
+	struct asker all = { ask_flows, ctx, NULL, { nfct_new(), nfct_new() } };
 	int r = -ENOMEM;
 
 	if (all.tuples[FLOW_IPV4] && all.tuples[FLOW_IPV6])
-		r = collector_lookup_conntrack(ctx, n, &lookup);
-	for (int i = 1; i < LOOKUP_ATTEMPTS && r == 0 && is_any_failed(lookups, n); i++)
-		r = collector_lookup_conntrack(ctx, n, &lookup);
+		r = ask_all(&all, lookups, n);
 	for (int family = 0; family < N_FLOW_FAMILIES; family++)
 		if (all.tuples[family])
 			nfct_destroy(all.tuples[family]);
@@ -164,17 +191,17 @@ static void on_socket(void *ctx, size_t i, int error, const struct nlmsghdr *mes
 									   : LOOKUP_OTHER_STATE;
 }
 
-int lookup_sockets(struct collector_context *ctx, struct lookup *lookups, size_t n)
+static int ask_sockets(struct asker *asker, struct lookup *lookups, size_t n)
 {
 	const struct netlink_lookup lookup = { build_socket, on_socket, lookups };
 
-	int r = 0;
+	return netlink_lookup(&asker->ctx->netlink, NETLINK_SOCKET_LOOKUP, n, &lookup,
+			      asker->ctx->deadline_ns);
+}
 
-	for (int i = 0; i < LOOKUP_ATTEMPTS && r == 0; i++) {
-		r = netlink_lookup(&ctx->netlink, NETLINK_SOCKET_LOOKUP, n, &lookup,
-				   ctx->deadline_ns);
-		if (!is_any_failed(lookups, n))
-			break;
-	}
-	return r;
+int lookup_sockets(struct collector_context *ctx, struct lookup *lookups, size_t n)
+{
+	struct asker all = { .ask = ask_sockets, .ctx = ctx };
+
+	return ask_all(&all, lookups, n);
 }

@@ -39,7 +39,8 @@ struct collector_context;
 
 /*
  * Sets result of each lookup by IPCTNL_MSG_CT_GET; TCP flows only. Returns 0 or a negative errno:
- * -EPERM without CAP_NET_ADMIN, -ENODATA without conntrack, -ETIME at the deadline, -ENOMEM.
+ * -EPERM without CAP_NET_ADMIN, -ENODATA without conntrack, -ETIME at the deadline, -ENOMEM, or
+ * another of netlink_query().
  */
 int lookup_flows(struct collector_context *ctx, struct lookup *lookups, size_t n);
 

@@ -33,7 +33,8 @@ const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES] = {
 				      SINGLE },
 	[NETLINK_CONNTRACK_STATS_CPU] = { NETLINK_NETFILTER,
 					  CONNTRACK_TYPE(IPCTNL_MSG_CT_GET_STATS_CPU), DUMP },
-	[NETLINK_CONNTRACK_FLOWS] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET), DUMP },
+	[NETLINK_CONNTRACK_FLOWS] = { NETLINK_NETFILTER, CONNTRACK_TYPE(IPCTNL_MSG_CT_GET), DUMP,
+				      .small_reads = true },
 	[NETLINK_ADDRESSES] = { NETLINK_ROUTE, RTM_GETADDR, DUMP },
 	[NETLINK_SOCKETS] = { NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, DUMP },
 	[NETLINK_TCP_SOCKETS] = { NETLINK_SOCK_DIAG, TCPDIAG_GETSOCK, DUMP },
@@ -48,9 +49,9 @@ void netlink_init(struct netlink *nl)
 {
 	const long page = sysconf(_SC_PAGESIZE);
 
-	*nl = (struct netlink){ .receive_size = NETLINK_BUFFER_SIZE };
-	if (page > 0 && page < NETLINK_BUFFER_SIZE)
-		nl->receive_size = (size_t)page;
+	*nl = (struct netlink){ .page_size = NETLINK_PAGE_MAX };
+	if (page > 0 && page < NETLINK_PAGE_MAX)
+		nl->page_size = (size_t)page;
 }
 
 static void netlink_close(struct netlink *nl, enum netlink_query query)
@@ -202,6 +203,7 @@ static int handle_buffer(struct netlink *nl, size_t len, netlink_message_fn fn, 
 /* Waits for the next bytes. Returns how many, or a negative errno. */
 static ssize_t receive_buffer(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns)
 {
+	const bool small = netlink_queries[query].small_reads;
 	ssize_t n;
 
 	do {
@@ -209,10 +211,11 @@ static ssize_t receive_buffer(struct netlink *nl, enum netlink_query query, uint
 			return -ETIME;
 		if (nl->cancelled && *nl->cancelled)
 			return -ECANCELED;
-		n = mnl_socket_recvfrom(nl->sockets[query], nl->buffer, nl->receive_size);
+		n = mnl_socket_recvfrom(nl->sockets[query], nl->buffer,
+					small ? nl->page_size : sizeof(nl->buffer));
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? -ETIME : -errno;
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	return n;
 }
 

@@ -10,8 +10,9 @@
  * Policy, for all callers:
  * - sequence numbers are checked; an answer to something else is skipped;
  * - recv() interrupted by a signal goes on; NLM_F_DUMP_INTR ends the dump with -EINTR, lost
- *   messages with -ENOBUFS, the deadline with -ETIME, nl->cancelled with -ECANCELED, and the caller
- * decides whether to ask again (a bounded number of times);
+ *   messages with -ENOBUFS, the deadline with -ETIME, an answer that stays away for two seconds
+ * with -ETIMEDOUT, nl->cancelled with -ECANCELED, and the caller decides whether to ask again (a
+ *   bounded number of times);
  * - NLMSG_DONE may carry an error (sock_diag reports a protocol that the kernel does not have that
  *   way);
  * - a socket that did not see the end of its answer is thrown away: closing it is what stops the
@@ -20,6 +21,7 @@
 
 #include <linux/netlink.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +42,7 @@ struct netlink_query_desc {
 	int bus;
 	uint16_t type;
 	uint16_t flags;
+	bool small_reads; /* its dump is read a page at a time */
 };
 
 /* What is sent for each query; const, so that a test can check every row. */
@@ -47,11 +50,12 @@ extern const struct netlink_query_desc netlink_queries[N_NETLINK_QUERIES];
 
 /*
  * The kernel writes as much of a dump in each recv() as the largest one yet had room for
- * (netlink_dump() in net/netlink/af_netlink.c), that of conntrack with softirqs off, so that
- * packets on that CPU wait: 0.4 ms with 32 KiB, 0.05 ms with 4. So it gets the least that it needs
- * (NLMSG_GOODSIZE): a page, and this at most. 32 KiB would save a twentieth of the CPU time.
+ * (netlink_dump() in net/netlink/af_netlink.c), 32 KiB at most. That of conntrack it writes with
+ * softirqs off, so that packets on that CPU wait: 0.4 ms for 32 KiB, 0.05 ms for 4. So that one
+ * gets the least that it needs (NLMSG_GOODSIZE), for a twentieth more of the CPU time.
  */
-#define NETLINK_BUFFER_SIZE 8192
+#define NETLINK_BUFFER_SIZE 32768
+#define NETLINK_PAGE_MAX 8192
 
 /*
  * Lookups that travel in one message. The kernel puts each answer into the socket's receive buffer
@@ -68,16 +72,13 @@ struct mnl_socket;
 struct netlink {
 	struct mnl_socket *sockets[N_NETLINK_QUERIES]; /* opened on first use */
 	uint32_t sequence;
-	size_t receive_size;			/* of buffer, what a recv() may fill */
+	size_t page_size;			/* NETLINK_PAGE_MAX at most */
 	const volatile sig_atomic_t *cancelled; /* NULL, or what ends a query when it is not 0 */
 	char buffer[NETLINK_BUFFER_SIZE] __attribute__((aligned(8)));
 	char batch[NETLINK_BATCH_SIZE] __attribute__((aligned(8)));
 };
 
-/*
- * Called for each data message of an answer; 0 goes on, anything else ends the query with that
- * value.
- */
+/* Called for each data message of an answer; 0 goes on, anything else ends the query with that. */
 typedef int (*netlink_message_fn)(void *ctx, const struct nlmsghdr *message);
 
 void netlink_init(struct netlink *nl);
@@ -92,9 +93,6 @@ void netlink_finish(struct netlink *nl);
 int netlink_query(struct netlink *nl, enum netlink_query query, const void *payload,
 		  size_t payload_len, uint64_t deadline_ns, netlink_message_fn fn, void *ctx);
 
-/*
- * As netlink_query() for conntrack and nftables, whose payload is a struct nfgenmsg of all
- * families.
- */
+/* The same for conntrack and nftables, whose payload is a struct nfgenmsg of all families. */
 int netlink_query_conntrack(struct netlink *nl, enum netlink_query query, uint64_t deadline_ns,
 			    netlink_message_fn fn, void *ctx);

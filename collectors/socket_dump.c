@@ -120,5 +120,8 @@ int socket_dump_again(struct collector_context *ctx, struct socket_connections *
 int socket_dump_connections(struct collector_context *ctx, struct socket_connections *connections)
 {
 	make(ctx, ctx->wants_ports, connections);
+	/* The join has less time than the request. */
+	if (ctx->sockets.error == -ETIME)
+		ctx->sockets.request = 0;
 	return ctx->sockets.error;
 }

@@ -49,7 +49,7 @@ void socket_dump_get(struct collector_context *ctx, bool ports, const struct soc
 
 /*
  * Makes the dump anew and fills connections, which the caller has initialised, with it. Returns 0
- * or a negative errno.
+ * or a negative errno; after -ETIME socket_dump_get() tries again, with the time that is left.
  */
 int socket_dump_connections(struct collector_context *ctx, struct socket_connections *connections);
 

@@ -2,8 +2,11 @@
 
 #include "survey.h"
 
+#include <errno.h>
+
 #include "../exporter/util.h"
 #include "collector.h"
+#include "table_parse.h"
 #include "tracking.h"
 
 /* How long a part goes on being made for someone who wanted it. */
@@ -33,12 +36,18 @@ struct making {
 	struct join *join;
 };
 
-/* What the parts need before the walk. That the join cannot be had is no reason to lose the rest.
+/*
+ * What the parts need before the walk. That the join cannot be had is no reason to lose the rest.
+ * Who may not walk is told before the join dumps all sockets in vain.
  */
 static int prepare(struct collector_context *ctx, struct making *making)
 {
 	struct survey *survey = &making->survey;
+	struct table_stats stats;
+	int r = survey->parts & SURVEY_JOIN ? table_stats_fetch(ctx, &stats) : 0;
 
+	if (r < 0)
+		return r;
 	(void)settings_read(ctx, &making->watch.settings); /* what is absent judges nothing */
 	if (survey->parts & SURVEY_JOIN)
 		survey->join_error = join_create(ctx, &making->join);
@@ -107,19 +116,28 @@ static int survey_make(struct collector_context *ctx, uint32_t parts)
 	return 0;
 }
 
-/* A scrape in a hurry must not leave its small sample to those who have time. */
+/* A join that failed so may succeed now. */
+static bool is_passing(int error)
+{
+	return error == -EINTR || error == -EIO || error == -ENOBUFS || error == -ENOMEM ||
+	       error == -ETIMEDOUT;
+}
+
+/* A scrape in a hurry must not leave its small sample, or no join, to those who have time. */
 static bool is_reusable(const struct collector_context *ctx, uint32_t parts)
 {
 	const struct survey *survey = &ctx->survey;
+	const int join_error = parts & SURVEY_JOIN ? survey->join_error : 0;
 	const uint64_t now_ns = clock_monotonic_ns();
 
 	if (!survey->made || (survey->parts & parts) != parts)
 		return false;
 	if (survey->request && survey->request == ctx->request)
 		return true;
-	if (now_ns - survey->walk.finished_ns >= ctx->settings->flows_min_interval_ns)
+	if (now_ns - survey->walk.finished_ns >= ctx->settings->flows_min_interval_ns ||
+	    is_passing(join_error))
 		return false;
-	return !survey->walk.cut ||
+	return (!survey->walk.cut && join_error != -ETIME) ||
 	       walk_deadline(now_ns, ctx->deadline_ns) < now_ns + 2 * survey->walk.available_ns;
 }
 
@@ -142,12 +160,22 @@ static uint32_t parts_to_make(struct collector_context *ctx, uint32_t parts)
 	return parts;
 }
 
+/* What failed is not tried again for the next collector of the same request. */
+static int make_once(struct collector_context *ctx, uint32_t parts)
+{
+	struct survey_failure *failure = &ctx->survey_failure;
+
+	if (failure->error == 0 || failure->request == 0 || failure->request != ctx->request)
+		*failure = (struct survey_failure){ ctx->request, survey_make(ctx, parts) };
+	return failure->error;
+}
+
 int survey_get(struct collector_context *ctx, uint32_t parts, const struct survey **ret)
 {
 	const uint32_t all_parts = parts_to_make(ctx, parts);
 
 	if (!is_reusable(ctx, parts)) {
-		int r = survey_make(ctx, all_parts);
+		int r = make_once(ctx, all_parts);
 
 		if (r < 0)
 			return r;

@@ -35,6 +35,12 @@ struct survey {
 	bool fresh[N_FLOW_FAMILIES];
 };
 
+/* How the last attempt to make one ended; error is 0 or a negative errno. */
+struct survey_failure {
+	uint64_t request;
+	int error;
+};
+
 /* Frees what it owns; accepts zeroed memory. */
 void survey_finish(struct survey *survey);
 
@@ -42,9 +48,10 @@ struct collector_context;
 
 /*
  * Gives the last survey if it is younger than the minimum interval and has these parts, else makes
- * a new one; also when the last walk was cut short by a deadline and there is much more time now.
- * Within one request everyone gets the same, so that what they say of it adds up. A new one also
- * has the parts that others wanted within the last minute. *ret points into ctx and holds until the
- * next call. Returns 0 or a negative errno as walk_run().
+ * a new one; also when the last walk or its join was cut short by a deadline and there is much more
+ * time now, and when that join failed for a reason that passes. Within one request everyone gets
+ * the same, a failure as well, so that what they say of it adds up. A new one also has the parts
+ * that others wanted within the last minute. *ret points into ctx and holds until the next call.
+ * Returns 0 or a negative errno as walk_run().
  */
 int survey_get(struct collector_context *ctx, uint32_t parts, const struct survey **ret);

@@ -173,14 +173,42 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The least whole number whose square is not less than this, which is at most 2^64. */
+static uint64_t root_up(double square)
+{
+	uint64_t root = 0;
+
+	for (uint64_t bit = 1ULL << 32; bit; bit >>= 1)
+		if ((double)(root + bit) * (double)(root + bit) < square)
+			root += bit;
+	return square > 0 ? root + 1 : 0;
+}
+
+/*
+ * Two standard errors of count of n flows that were read, in flows of a table of so many entries:
+ * of a share p that is 2 sqrt(p (1 - p) / n) sqrt(1 - n / entries) entries.
+ */
+static uint64_t sampling_error(uint64_t count, uint64_t n, uint64_t entries)
+{
+	const double p = (double)count / (double)n;
+
+	return root_up(4 * p * (1 - p) / (double)n * (double)entries * (double)(entries - n));
+}
+
 /*
  * All flows are scaled and rounded, the parts of them rounded down; what then is missing goes to
  * the heaviest, one each. So the parts add up, stay in their order, and each is within 1 of its
- * share; a zero stays a zero. Errors are rounded up.
+ * share; a zero stays a zero. Errors are rounded up, and the sample's is added to them.
  */
 static void top_scale(struct talkers_top *top, uint64_t from, uint64_t to)
 {
 	const uint64_t flows = (top->flows * to + from / 2) / from;
+	uint64_t sampling_max = 0;
 	uint64_t left = flows - scale_down(top->other, from, to);
 
 	for (size_t i = 0; i < top->n; i++)
@@ -188,13 +216,16 @@ static void top_scale(struct talkers_top *top, uint64_t from, uint64_t to)
 	top->other = flows;
 	for (size_t i = 0; i < top->n; i++) {
 		struct talker *talker = &top->talkers[i];
+		const uint64_t sampling = sampling_error(talker->flows, from, to);
 
 		talker->flows = scale_down(talker->flows, from, to) + (i < left);
-		talker->error = min_u64(scale_up(talker->error, from, to), talker->flows);
+		talker->error = min_u64(scale_up(talker->error, from, to) + sampling,
+					talker->flows);
+		sampling_max = max_u64(sampling_max, sampling);
 		top->other -= talker->flows;
 	}
 	top->flows = flows;
-	top->error_max = scale_up(top->error_max, from, to);
+	top->error_max = scale_up(top->error_max, from, to) + sampling_max;
 }
 
 void talkers_top(const struct talkers *talkers, enum talkers_by by, size_t limit,

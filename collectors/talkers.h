@@ -56,19 +56,20 @@ struct talkers_query {
 struct talker {
 	struct address source, destination;
 	uint16_t port;
-	uint64_t flows; /* at most this many */
+	uint64_t flows; /* at most this many; of a sample it may be error more */
 	uint64_t error; /* and at least flows - error */
 };
 
 /*
  * The heaviest ones, heaviest first, equal ones in the order of their bytes; scaled to the table
- * when the walk was a sample. The flows of those listed and other always add up to flows.
+ * when the walk was a sample. Errors have two standard errors of the sample in them then, which 19
+ * of 20 do not exceed. The flows of those listed and other always add up to flows.
  */
 struct talkers_top {
 	size_t n;
 	uint64_t flows;	    /* that passed the filter and have what by asks for */
 	uint64_t other;	    /* those of them that belong to none listed */
-	uint64_t error_max; /* of any talker; who is not listed has no more flows than the last */
+	uint64_t error_max; /* of those listed; who is not has no more flows than the last */
 	struct talker talkers[TALKERS_LIMIT_MAX];
 };
 

@@ -160,8 +160,9 @@ void talkers_write_text(const struct talkers_query *query, const struct talkers_
 
 	write_header(query, top, walk, out);
 	if (w.error)
-		buffer_printf(out, "rank  %*s   share  %-*s  at most too high by\n", w.flows,
-			      "flows", w.value, talkers_by_names[query->by]);
+		buffer_printf(out, "rank  %*s   share  %-*s  %s\n", w.flows, "flows", w.value,
+			      talkers_by_names[query->by],
+			      walk->complete ? "at most too high by" : "give or take");
 	else
 		buffer_printf(out, "rank  %*s   share  %s\n", w.flows, "flows",
 			      talkers_by_names[query->by]);

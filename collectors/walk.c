@@ -100,12 +100,21 @@ static bool is_worth_retrying(int error)
 	return error == -ESTALE || error == -EINTR || error == -ENOBUFS;
 }
 
+/*
+ * What a pass has seen is lost to the next one: where that may not come as far, the marked answer
+ * is kept.
+ */
 static int pass_run_retrying(struct collector_context *ctx, struct pass *pass)
 {
-	int r = pass_run(ctx, pass);
+	uint64_t started_ns, now_ns = clock_monotonic_ns();
+	int r, attempts = 0;
 
-	for (int attempt = 1; attempt < WALK_ATTEMPTS && is_worth_retrying(r); attempt++)
+	do {
+		started_ns = now_ns;
 		r = pass_run(ctx, pass);
+		now_ns = clock_monotonic_ns();
+	} while (++attempts < WALK_ATTEMPTS && is_worth_retrying(r) &&
+		 now_ns + (now_ns - started_ns) < pass->deadline_ns);
 	return r;
 }
 
@@ -158,7 +167,7 @@ int walk_run(struct collector_context *ctx, const struct walk_consumer *consumer
 	pass.deadline_ns = walk_deadline(started_ns, ctx->deadline_ns);
 	if (!stats.has_entries || stats.entries > 0)
 		r = pass_run_retrying(ctx, &pass);
-	if (r >= 0 || pass.visited > 0) {
+	if (r >= 0 || (pass.visited > 0 && r != -ETIMEDOUT)) {
 		summarize(&pass, r, started_ns, stats.entries, ret);
 		if (r < 0)
 			log_debug("Walk incomplete", "err", errno_text(r));

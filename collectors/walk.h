@@ -47,7 +47,8 @@ uint64_t walk_deadline(uint64_t now_ns, uint64_t deadline_ns);
 /*
  * Walks over the table and gives every flow to every consumer; ctx->deadline_ns and the settings
  * bound it. Returns 0 when something was read or nothing is there, or a negative errno: -EPERM
- * without CAP_NET_ADMIN, -ENODATA without conntrack, or what kept it from reading even one flow.
+ * without CAP_NET_ADMIN, -ENODATA without conntrack, -ETIMEDOUT when the kernel lost the dump, or
+ * what kept it from reading even one flow.
  */
 int walk_run(struct collector_context *ctx, const struct walk_consumer *consumers, size_t n,
 	     struct walk_summary *ret);

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from oracle import STATS, KernelTest, check_flows, fill, given_stats, sockets, stat_sums, stats  # noqa: E402
 from testlib import EXPORTER, Exporter, Metrics, Namespace, main, metrics, need  # noqa: E402
 
-need("conntrack", "ip", "setpriv", "ss")
+need("conntrack", "ip", "setpriv", "ss", "strace")
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
 SUCCESS = "conntrack_scrape_collector_success"
@@ -90,6 +90,18 @@ class Unprivileged(KernelTest):
         allowed = metrics(self.namespace)
         self.assertEqual(allowed.sum("conntrack_established_sockets"), 100)
         self.assertEqual(allowed.nonzero("conntrack_established_sockets"), {("loopback", "untracked"): 100})
+
+    def test_sockets_are_dumped_once(self):
+        """For whoever wants them, and not for a join that cannot be had."""
+        log = os.path.join(self.enter(tempfile.TemporaryDirectory(prefix="exporter-")), "trace")
+        for flags, dumps in (((), 1), (("--collector.talkers",), 1), (("--no-collector.sockets", "--no-collector.ports"), 0)):
+            given = self.namespace.run("strace", "-f", "-o", log, "-e", "trace=sendto,sendmsg", *NOBODY, self.program,
+                                       "metrics", *flags, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+            self.assertEqual(Metrics(given).get(SUCCESS, collector="correlation"), 0)
+            with open(log, encoding="utf-8") as file:
+                sent = file.read()
+            self.assertIn("IPCTNL_MSG_CT_GET_STATS,", sent, "what is sent is seen")
+            self.assertEqual(sent.count("TCPDIAG_GETSOCK"), dumps, flags)
 
     def test_each_cpu(self):
         given, _ = self.once("--collector.stat.per-cpu")

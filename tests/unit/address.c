@@ -259,6 +259,7 @@ static void messages_that_are_cut(_unused_ void **state)
 
 /* Stands in for the kernel: answers with three addresses, or with an error behind them. */
 static int answer_end;
+static int interruptions; /* so often -EINTR instead */
 
 int netlink_query(_unused_ struct netlink *nl, enum netlink_query query, const void *payload,
 		  size_t payload_len, uint64_t deadline_ns, netlink_message_fn fn, void *ctx)
@@ -280,7 +281,7 @@ int netlink_query(_unused_ struct netlink *nl, enum netlink_query query, const v
 		if (r != 0)
 			return r;
 	}
-	return answer_end;
+	return interruptions-- > 0 ? -EINTR : answer_end;
 }
 
 static void all_addresses_of_the_kernel(_unused_ void **state)
@@ -291,10 +292,24 @@ static void all_addresses_of_the_kernel(_unused_ void **state)
 	assert_int_equal(set.n, 3);
 	assert_true(has(&set, "192.0.2.1") && has(&set, "192.0.2.77"));
 	address_set_finish(&set);
-	answer_end = -EINTR;
-	assert_int_equal(address_set_fetch(&set, NULL, 1234), -EINTR);
+	answer_end = -ENOBUFS;
+	assert_int_equal(address_set_fetch(&set, NULL, 1234), -ENOBUFS);
 	answer_end = 0;
 	address_set_finish(&set);
+}
+
+static void a_dump_that_is_interrupted_is_asked_for_again(_unused_ void **state)
+{
+	for (int times = 0; times < 5; times++) {
+		struct address_set set = { 0 };
+
+		interruptions = times;
+		assert_int_equal(address_set_fetch(&set, NULL, 1234), times < 3 ? 0 : -EINTR);
+		assert_int_equal(interruptions, times < 3 ? -1 : times - 3);
+		assert_int_equal(set.n, 3);
+		address_set_finish(&set);
+	}
+	interruptions = 0;
 }
 
 /* Wherever it has just grown. */
@@ -331,6 +346,7 @@ int main(void)
 		cmocka_unit_test(other_messages_are_skipped),
 		cmocka_unit_test(messages_that_are_cut),
 		cmocka_unit_test(all_addresses_of_the_kernel),
+		cmocka_unit_test(a_dump_that_is_interrupted_is_asked_for_again),
 		cmocka_unit_test(every_size_has_what_was_added),
 	};
 

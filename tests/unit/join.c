@@ -20,15 +20,17 @@
 static struct {
 	int addresses_error, sockets_error, lookup_error;
 	size_t looked_up;
+	uint64_t deadlines_ns[3]; /* for the addresses, the sockets, the lookups */
 } host;
 
 int __wrap_address_set_fetch(struct address_set *set, struct netlink *nl, uint64_t deadline_ns);
 
 int __wrap_address_set_fetch(struct address_set *set, _unused_ struct netlink *nl,
-			     _unused_ uint64_t deadline_ns)
+			     uint64_t deadline_ns)
 {
 	const struct address own = address_of("192.0.2.1");
 
+	host.deadlines_ns[0] = deadline_ns;
 	return host.addresses_error ? host.addresses_error : address_set_add(set, &own);
 }
 
@@ -43,9 +45,9 @@ static void add_socket(struct socket_connections *connections, uint16_t local_po
 	assert_int_equal(socket_connections_add(connections, &lookup, established), 0);
 }
 
-int socket_dump_connections(_unused_ struct collector_context *ctx,
-			    struct socket_connections *connections)
+int socket_dump_connections(struct collector_context *ctx, struct socket_connections *connections)
 {
+	host.deadlines_ns[1] = ctx->deadline_ns;
 	add_socket(connections, 1000, "198.51.100.1", 80, true);
 	add_socket(connections, 22, "203.0.113.1", 2000, true);
 	/* Closing, and still the owner of its flow. */
@@ -53,8 +55,9 @@ int socket_dump_connections(_unused_ struct collector_context *ctx,
 	return host.sockets_error;
 }
 
-int lookup_flows(_unused_ struct collector_context *ctx, struct lookup *lookups, size_t n)
+int lookup_flows(struct collector_context *ctx, struct lookup *lookups, size_t n)
 {
+	host.deadlines_ns[2] = ctx->deadline_ns;
 	for (size_t i = 0; i < n; i++)
 		lookups[i].result = LOOKUP_ESTABLISHED;
 	host.looked_up += n;
@@ -361,6 +364,20 @@ static void test_errors_are_passed_on(_unused_ void **state)
 	join_destroy(NULL);
 }
 
+/* What comes behind, the walk above all, keeps two thirds. */
+static void test_sockets_take_a_third_of_the_time(_unused_ void **state)
+{
+	const uint64_t before_ns = clock_monotonic_ns(), third_ns = 3 * NSEC_PER_SEC;
+
+	ctx.deadline_ns = before_ns + 3 * third_ns;
+	join_destroy(make_join());
+	assert_int_equal(ctx.deadline_ns, before_ns + 3 * third_ns);
+	for (size_t i = 0; i < ARRAY_SIZE(host.deadlines_ns); i++)
+		assert_in_range(host.deadlines_ns[i], before_ns + third_ns,
+				clock_monotonic_ns() + third_ns);
+	ctx.deadline_ns = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_more_candidates_than_are_kept),
 		cmocka_unit_test(test_zones_of_our_flows),
 		cmocka_unit_test(test_errors_are_passed_on),
+		cmocka_unit_test(test_sockets_take_a_third_of_the_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

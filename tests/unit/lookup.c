@@ -20,6 +20,12 @@
 
 #define QUESTIONS_MAX 16
 
+/* One call: how many questions are asked, and the error of each. */
+struct round {
+	size_t n;
+	int errors[QUESTIONS_MAX];
+};
+
 /* What the kernel was asked, and answers. */
 static struct {
 	unsigned char payloads[QUESTIONS_MAX][NETLINK_PAYLOAD_MAX];
@@ -29,7 +35,8 @@ static struct {
 	struct message messages[QUESTIONS_MAX];
 	int value;
 	int asked;
-	int refusals; /* so often the first question is refused; 0: as errors say */
+	const struct round *rounds; /* NULL: as errors say */
+	int refusals;		    /* so often the first question is refused; 0: as errors say */
 	uint64_t deadline_ns;
 } kernel;
 
@@ -40,6 +47,13 @@ static int ask_kernel(size_t n, const struct netlink_lookup *lookup)
 {
 	assert_true(n <= QUESTIONS_MAX);
 	kernel.n = n;
+	for (size_t i = 0; kernel.rounds && i < n; i++)
+		kernel.errors[i] = kernel.rounds[kernel.asked].errors[i];
+	if (kernel.rounds)
+		assert_int_equal(n, kernel.rounds[kernel.asked].n);
+	/* What was refused is refused again. */
+	for (size_t i = 0; kernel.asked && !kernel.rounds && i < n; i++)
+		kernel.errors[i] = -ENOMEM;
 	kernel.asked++;
 	if (kernel.refusals)
 		kernel.errors[0] = kernel.asked <= kernel.refusals ? -ENOMEM : -ENOENT;
@@ -204,7 +218,7 @@ static void test_answers_about_flows(_unused_ void **state)
 	assert_int_equal(lookups[n + 2].result, LOOKUP_FAILED);
 	assert_int_equal(lookups[n + 3].result, LOOKUP_NONE);
 	assert_int_equal(lookups[n + 4].result, LOOKUP_FAILED);
-	assert_int_equal(kernel.asked, 3);
+	assert_int_equal(kernel.asked, 1 + 2 * 2);
 }
 
 static void check_socket_question(size_t i, uint8_t family, const struct lookup *lookup)
@@ -329,6 +343,41 @@ static void test_what_is_refused_is_asked_again(_unused_ void **state)
 	check_refused(3, LOOKUP_FAILED, 3);
 }
 
+/* All; then the second and the last three; then what is still refused. */
+enum { NONE = -ENOENT, FULL = -ENOMEM };
+
+static const struct round rounds[] = {
+	{ 6, { NONE, FULL, NONE, FULL, FULL, FULL } },
+	{ 1, { NONE } },
+	{ 3, { NONE, FULL, NONE } },
+	{ 1, { FULL } },
+};
+
+static void check_asked_again(int (*look_up)(struct collector_context *, struct lookup *, size_t))
+{
+	static struct collector_context ctx;
+	struct lookup lookups[6];
+
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.rounds = rounds;
+	for (uint16_t i = 0; i < ARRAY_SIZE(lookups); i++)
+		lookups[i] = lookup_from("192.0.2.1", 100 + i, "192.0.2.2", 2);
+	assert_int_equal(look_up(&ctx, lookups, ARRAY_SIZE(lookups)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lookups); i++)
+		assert_int_equal(lookups[i].result, i == 4 ? LOOKUP_FAILED : LOOKUP_NONE);
+	assert_int_equal(kernel.asked, ARRAY_SIZE(rounds));
+	if (look_up == lookup_flows)
+		check_ipv4(0, "192.0.2.1", 104, "192.0.2.2", 2, 0);
+	else
+		check_socket_question(0, AF_INET, &lookups[4]);
+}
+
+static void test_only_what_is_refused_is_asked_again(_unused_ void **state)
+{
+	check_asked_again(lookup_flows);
+	check_asked_again(lookup_sockets);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_answers_about_sockets),
 		cmocka_unit_test(test_what_the_kernel_refuses_is_passed_on),
 		cmocka_unit_test(test_what_is_refused_is_asked_again),
+		cmocka_unit_test(test_only_what_is_refused_is_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,7 +305,7 @@ static void test_receive_errors(_unused_ void **state)
 {
 	static const struct {
 		int error, expect;
-	} cases[] = { { ENOMEM, -ENOMEM }, { EAGAIN, -ETIME }, { ENOSPC, -ENOSPC } };
+	} cases[] = { { ENOMEM, -ENOMEM }, { EAGAIN, -ETIMEDOUT }, { ENOSPC, -ENOSPC } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		start();

@@ -169,6 +169,34 @@ static void connections_share_it(void **state)
 	socket_connections_finish(&connections);
 }
 
+/* The join had less time than the others of its request still have. */
+static void one_that_the_join_had_no_time_for_is_made_again(void **state)
+{
+	struct collector_settings settings;
+	struct collector_context ctx = context(&settings, *state);
+	struct socket_connections connections;
+	const struct socket_dump *dump;
+
+	assert_int_equal(socket_connections_init(&connections, 0), 0);
+	kernel.error = -ETIME;
+	ctx.wants_ports = true;
+	assert_int_equal(socket_dump_connections(&ctx, &connections), -ETIME);
+	kernel.error = 0;
+	for (int i = 0; i < 2; i++) {
+		socket_dump_get(&ctx, true, &dump);
+		check_counts(dump);
+		check_ports(dump);
+		assert_int_equal(kernel.dumps, 2);
+	}
+	kernel.error = -EOPNOTSUPP;
+	ctx.request++;
+	assert_int_equal(socket_dump_connections(&ctx, &connections), -EOPNOTSUPP);
+	socket_dump_get(&ctx, true, &dump);
+	assert_int_equal(dump->error, -EOPNOTSUPP);
+	assert_int_equal(kernel.dumps, 3);
+	socket_connections_finish(&connections);
+}
+
 static void other_families_are_skipped(void **state)
 {
 	static const struct socket_counts none;
@@ -233,6 +261,7 @@ int main(void)
 		directory_test(one_dump_where_it_is_known_who_comes),
 		directory_test(ports_that_nobody_announced),
 		directory_test(connections_share_it),
+		directory_test(one_that_the_join_had_no_time_for_is_made_again),
 		directory_test(other_families_are_skipped),
 		directory_test(again_leaves_it_alone),
 		directory_test(what_failed_says_so),

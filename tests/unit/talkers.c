@@ -242,6 +242,59 @@ static void a_sample_is_scaled_to_the_table(_unused_ void **state)
 	talkers_finish(&t);
 }
 
+/* Two standard errors of each share: of 100 flows read of 400, 2 sqrt(p (1 - p) / 100) sqrt(3 / 4)
+ * 400. */
+static void a_sample_has_its_own_error(_unused_ void **state)
+{
+	static const struct {
+		int count;
+		uint64_t flows, error;
+	} rows[] = {
+		{ 50, 200, 35 }, /* 34.64 */
+		{ 40, 160, 34 }, /* 33.94 */
+		{ 9, 36, 20 },	 /* 19.83 */
+		{ 1, 4, 4 },	 /* 6.89, and there are no fewer than none */
+	};
+	const struct walk_summary sample = { .visited = 100, .entries = 400 };
+	const struct walk_summary uncut = { .visited = 100, .entries = 100 };
+	struct talkers t = { 0 };
+	static struct talkers_top top;
+
+	assert_int_equal(talkers_init(&t, 1U << TALKERS_BY_DESTINATION_PORT, NULL), 0);
+	for (uint16_t i = 0; i < ARRAY_SIZE(rows); i++)
+		add_of(&t, "10.0.0.1", "10.0.0.2", i, rows[i].count);
+	talkers_top(&t, TALKERS_BY_DESTINATION_PORT, 4, &sample, &top);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(top.talkers[i].flows, rows[i].flows);
+		assert_int_equal(top.talkers[i].error, rows[i].error);
+	}
+	assert_int_equal(top.error_max, 35);
+	talkers_top(&t, TALKERS_BY_DESTINATION_PORT, 4, &uncut, &top);
+	assert_int_equal(top.error_max, 0);
+	talkers_top(&t, TALKERS_BY_DESTINATION_PORT, 4, &whole, &top);
+	assert_int_equal(top.error_max, 0);
+	talkers_finish(&t);
+}
+
+/* What everyone has in common is no guess, and no table is too large. */
+static void the_error_of_extremes(_unused_ void **state)
+{
+	const struct walk_summary sample = { .visited = 4, .entries = UINT32_MAX };
+	struct talkers t = { 0 };
+	static struct talkers_top top;
+
+	assert_int_equal(talkers_init(&t, ALL, NULL), 0);
+	add_of(&t, "10.0.0.1", "10.0.0.2", 80, 2);
+	add_of(&t, "10.0.0.1", "10.0.0.3", 80, 2);
+	talkers_top(&t, TALKERS_BY_SOURCE, 1, &sample, &top);
+	assert_int_equal(top.talkers[0].flows, UINT32_MAX);
+	assert_int_equal(top.talkers[0].error, 0);
+	/* Half of 4: 2 sqrt(1 / 16) of all. */
+	talkers_top(&t, TALKERS_BY_DESTINATION, 2, &sample, &top);
+	assert_int_equal(top.error_max, 2147483647);
+	talkers_finish(&t);
+}
+
 static void check_scaled(const struct talkers_top *top, const struct talkers_top *before,
 			 double factor)
 {
@@ -255,7 +308,8 @@ static void check_scaled(const struct talkers_top *top, const struct talkers_top
 			    (double)top->talkers[i].flows < share + 1.001);
 		assert_true(i == 0 || top->talkers[i - 1].flows >= top->talkers[i].flows);
 		assert_true(top->talkers[i].error <= top->talkers[i].flows);
-		assert_true((before->talkers[i].error == 0) == (top->talkers[i].error == 0));
+		assert_true(before->talkers[i].error <= top->talkers[i].error);
+		assert_true(top->talkers[i].error <= top->error_max);
 	}
 	assert_int_equal(sum, top->flows);
 	assert_true((double)top->other > (double)before->other * factor - 1.001 &&
@@ -300,6 +354,8 @@ int main(void)
 		cmocka_unit_test(filters),
 		cmocka_unit_test(filters_on_what_a_flow_lacks),
 		cmocka_unit_test(a_sample_is_scaled_to_the_table),
+		cmocka_unit_test(a_sample_has_its_own_error),
+		cmocka_unit_test(the_error_of_extremes),
 		cmocka_unit_test(sums_and_order_of_scaled_samples),
 	};
 

@@ -107,7 +107,7 @@ static void text_of_a_sample_with_errors_and_filters(_unused_ void **state)
 	check_text(&query, two_pairs(), &sample,
 		   "100000 of 123456 flows in the table match source 2001:db8::/32, destination "
 		   "10.1.0.0/16, port 443, state syn_sent; scaled from a sample of 1000\n"
-		   "rank  flows   share  pair                  at most too high by\n"
+		   "rank  flows   share  pair                  give or take\n"
 		   "   1  80000   64.8%  10.0.0.1 192.0.2.200\n"
 		   "   2  10000    8.1%  ::1 ::                7\n"
 		   "      10000    8.1%  other\n");

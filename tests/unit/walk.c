@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,15 +28,17 @@ struct attempt {
 	int flows;
 	int value;
 	int buckets_after;
+	int takes_ms; /* at least */
 };
 
 static struct {
 	struct attempt attempts[ATTEMPTS_MAX];
 	int n, at;
+	int left_ms; /* for a walk: three quarters of what its request has */
 	uint32_t entries;
 	int stats_error;
 	char procfs[64];
-} script = { .entries = 100 };
+} script = { .entries = 100, .left_ms = 45000 };
 
 int __wrap_collector_query_conntrack(struct collector_context *ctx, enum netlink_query query,
 				     uint64_t deadline_ns, netlink_message_fn fn, void *fn_ctx);
@@ -118,6 +121,7 @@ static int answer_flows(const struct attempt *attempt, netlink_message_fn fn, vo
 	};
 	int r;
 
+	(void)poll(NULL, 0, attempt->takes_ms);
 	for (int i = 0; i < attempt->flows; i++)
 		if ((r = fn(fn_ctx, &message.header)) != 0)
 			return r;
@@ -153,7 +157,7 @@ static void walk(const struct attempt *attempts, int n, uint64_t limit, struct e
 	script.n = n;
 	script.at = 0;
 	write_setting("nf_conntrack_buckets", 1024);
-	ctx.deadline_ns = clock_monotonic_ns() + 60 * NSEC_PER_SEC;
+	ctx.deadline_ns = clock_monotonic_ns() + (uint64_t)script.left_ms * 4 / 3 * NSEC_PER_MSEC;
 	assert_int_equal(survey_get(&ctx, 0, &result), expect.value);
 	sysctls_finish(&ctx.sysctls);
 	assert_int_equal(script.at, expect.attempts);
@@ -199,12 +203,25 @@ static void test_resizes_are_retried(_unused_ void **state)
 	WALK(0, EXPECT(0, 3, 70, false), { 90, 0, 2048 }, { 80, 0, 4096 }, { 70, 0, 8192 });
 }
 
+/* A second pass as long as the first would be cut: the first, marked, is worth more. */
+static void test_no_retry_that_has_less_time(_unused_ void **state)
+{
+	script.left_ms = 300;
+	WALK(0, EXPECT(0, 1, 80, false), { 80, 0, 2048, .takes_ms = 160 });
+	WALK(0, EXPECT(0, 1, 30, false), { 30, -ENOBUFS, 0, .takes_ms = 160 });
+	WALK(0, EXPECT(-EINTR, 1, 0, false), { 0, -EINTR, 0, .takes_ms = 160 });
+	script.left_ms = 45000;
+	WALK(0, EXPECT(0, 2, 100, true), { 80, 0, 2048, .takes_ms = 160 }, { 100, 0, 0 });
+}
+
 static void test_failures(_unused_ void **state)
 {
 	WALK(0, EXPECT(-EPERM, 1, 0, false), { 0, -EPERM, 0 });
 	WALK(0, EXPECT(-ENODATA, 1, 0, false), { 0, -ENODATA, 0 });
 	WALK(0, EXPECT(-EINTR, 3, 0, false), { 0, -EINTR, 0 }, { 0, -EINTR, 0 }, { 0, -EINTR, 0 });
 	WALK(0, EXPECT(0, 1, 50, false), { 50, -ETIME, 0 });
+	/* A dump that was lost is none that its deadline ended. */
+	WALK(0, EXPECT(-ETIMEDOUT, 1, 0, false), { 50, -ETIMEDOUT, 0 });
 }
 
 static void test_an_empty_namespace_is_not_dumped(_unused_ void **state)
@@ -262,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_interruptions_are_retried),
 		cmocka_unit_test(test_resizes_are_retried),
+		cmocka_unit_test(test_no_retry_that_has_less_time),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_an_empty_namespace_is_not_dumped),
 		cmocka_unit_test(test_the_right_to_ask_is_asked_for_first),
