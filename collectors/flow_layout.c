@@ -199,16 +199,13 @@ static _always_inline_ uint32_t read_info(const unsigned char *at, size_t left, 
 	return has;
 }
 
-/* What CTA_SECCTX takes, whose text may have any length; 0 where something else stands, or less. */
-static inline size_t secctx_size(const unsigned char *at, size_t left)
+/* What CTA_SECCTX says that it takes, whose text may have any length; 0 where it does not stand. */
+static inline size_t secctx_size(const unsigned char *at)
 {
 	struct nlattr header;
 
-	if (left < sizeof(header))
-		return 0;
 	memcpy(&header, at, sizeof(header));
-	if (header.nla_type != (CTA_SECCTX | NLA_F_NESTED) || header.nla_len < sizeof(header) ||
-	    header.nla_len > left)
+	if (header.nla_type != (CTA_SECCTX | NLA_F_NESTED) || header.nla_len < sizeof(header))
 		return 0;
 	return NLA_ALIGN(header.nla_len);
 }
@@ -222,7 +219,7 @@ static __attribute__((noinline)) uint32_t read_labelled(const unsigned char *at,
 	if (left < SIZE_INFO + SIZE_SHORT)
 		return 0;
 	mark = is_header(at + SIZE_SHORT, 8, CTA_MARK) ? SIZE_SHORT : 0;
-	secctx = secctx_size(at + SIZE_SHORT + mark, left - SIZE_SHORT - mark);
+	secctx = secctx_size(at + SIZE_SHORT + mark);
 	return secctx ? read_info(at, left, mark, secctx, flow) : 0;
 }
 
