@@ -10,6 +10,7 @@
 
 #include "../exporter/util.h"
 #include "attribute.h"
+#include "hash.h"
 #include "netlink.h"
 
 #define ADDRESS_SET_FIRST_SLOTS 64
@@ -34,16 +35,17 @@ void address_set_finish(struct address_set *set)
 }
 
 /*
- * The host's own addresses come from its administrator, not from strangers: no keyed hash is
- * needed.
+ * The host's own addresses come from its administrator, not from strangers: no secret words are
+ * needed. But they are often numbered in a row, and on a little-endian machine what differs is in
+ * the highest bits of a half: a product moves it up and out, so its upper half is what counts.
  */
 static size_t address_hash(const struct address *a)
 {
 	uint64_t half[2];
 
 	memcpy(half, a->bytes, sizeof(half));
-	half[0] = (half[0] ^ (half[1] * 0x9e3779b97f4a7c15ULL)) * 0xbf58476d1ce4e5b9ULL;
-	return (size_t)(half[0] ^ (half[0] >> 32));
+	half[0] = hash_fold(half[0] ^ 0x9e3779b97f4a7c15ULL, half[1] ^ 0xbf58476d1ce4e5b9ULL);
+	return (size_t)hash_fold(half[0], 0x94d049bb133111ebULL);
 }
 
 /* The slot that holds a, or the free one where it would go. */
@@ -84,6 +86,7 @@ static int address_set_grow(struct address_set *set)
 
 int address_set_add(struct address_set *set, const struct address *a)
 {
+	const uint32_t bit = address_filter_bit(a);
 	size_t slot;
 
 	if (set->n_slots == 0 || set->n * 2 >= set->n_slots) {
@@ -99,7 +102,7 @@ int address_set_add(struct address_set *set, const struct address *a)
 		return -E2BIG;
 	set->slots[slot] = *a;
 	set->used[slot] = 1;
-	set->filter[address_filter_slot(a)] = 1;
+	set->filter[bit / 32] |= 1U << bit % 32;
 	set->n++;
 	return 0;
 }

@@ -49,11 +49,15 @@ static inline bool address_is_link_local(const struct address *a)
  */
 bool address_is_group(const struct address *a);
 
-/* True for 127.0.0.0/8 and ::1, which are local wherever the loopback device is. */
+/*
+ * True for 127.0.0.0/8 and ::1, which are local wherever the loopback device is. Of most addresses
+ * two bytes tell that they are not.
+ */
 static inline bool address_is_loopback(const struct address *a)
 {
 	static const struct address ipv6 = { .bytes = { [15] = 1 } };
 
-	return address_is_ipv4(a) ? a->bytes[12] == 127
-				  : __builtin_memcmp(a, &ipv6, sizeof(ipv6)) == 0;
+	if (a->bytes[12] == 127)
+		return address_is_ipv4(a);
+	return a->bytes[15] == 1 && __builtin_memcmp(a, &ipv6, sizeof(ipv6)) == 0;
 }

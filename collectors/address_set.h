@@ -11,6 +11,8 @@
 #include "address.h"
 
 #define ADDRESS_SET_MAX 65536
+/* Of 2000 addresses a stranger's shares a bit once in 30 times. */
+#define ADDRESS_FILTER_BITS 65536
 
 /* Open addressing; zeroed memory is an empty set. Holds at most ADDRESS_SET_MAX addresses. */
 struct address_set {
@@ -18,8 +20,8 @@ struct address_set {
 	uint8_t *used;
 	size_t n_slots; /* a power of two, or 0 */
 	size_t n;
-	/* 1 at address_filter_slot() of each; others may share it, so 1 is no proof. */
-	uint8_t filter[256];
+	/* 1 at address_filter_bit() of each; others may share it, so 1 is no proof. */
+	uint32_t filter[ADDRESS_FILTER_BITS / 32];
 };
 
 void address_set_finish(struct address_set *set);
@@ -30,19 +32,27 @@ int address_set_add(struct address_set *set, const struct address *a);
 /* True for what was added. As address_set_has() without loopback, and not as cheap. */
 bool address_set_holds(const struct address_set *set, const struct address *a);
 
-static inline uint8_t address_filter_slot(const struct address *a)
+/* Addresses in a row have bits of their own. */
+static inline uint32_t address_filter_bit(const struct address *a)
 {
 	uint32_t last;
 
 	__builtin_memcpy(&last, a->bytes + 12, sizeof(last));
-	return last * 0x9e3779b1U >> 24;
+	return last * 0x9e3779b1U >> 16;
+}
+
+/* False for what was not added; true for some of that, too. */
+static inline bool address_filter_has(const struct address_set *set, const struct address *a)
+{
+	const uint32_t bit = address_filter_bit(a);
+
+	return set->filter[bit / 32] >> bit % 32 & 1;
 }
 
 /* True for what was added and for loopback. Cheap for what is neither, as most are. */
 static inline bool address_set_has(const struct address_set *set, const struct address *a)
 {
-	return address_is_loopback(a) ||
-	       (set->filter[address_filter_slot(a)] && address_set_holds(set, a));
+	return address_is_loopback(a) || (address_filter_has(set, a) && address_set_holds(set, a));
 }
 
 /*

@@ -3,10 +3,11 @@
 /*
  * The hot path of the walk. ctnetlink_fill_info() in net/netfilter/nf_conntrack_netlink.c writes
  * CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ZONE where it is not 0, and what ctnetlink_dump_info() has:
- * CTA_STATUS, CTA_MARK where the kernel has marks (some releases: where it is not 0), CTA_ID,
- * CTA_USE, CTA_TIMEOUT and CTA_PROTOINFO, since Linux 5.4 in this order when nothing rare stands
- * between them: a security context, a master, and before ctnetlink_dump_extinfo() (5.5) counters
- * and timestamps. ctnetlink_dump_tuples() writes CTA_TUPLE_IP and CTA_TUPLE_PROTO,
+ * CTA_STATUS, CTA_MARK where the kernel has marks (some releases: where it is not 0), CTA_SECCTX
+ * where SELinux or another such module names a context for the entry (SELinux does for each),
+ * CTA_ID, CTA_USE, CTA_TIMEOUT and CTA_PROTOINFO, since Linux 5.4 in this order when nothing rare
+ * stands between them: a master, and before ctnetlink_dump_extinfo() (5.5) counters, timestamps,
+ * a helper and labels. ctnetlink_dump_tuples() writes CTA_TUPLE_IP and CTA_TUPLE_PROTO,
  * nf_ct_port_tuple_to_nlattr() and icmp_tuple_to_nlattr() what is in the latter, tcp_to_nlattr()
  * the state first.
  *
@@ -151,10 +152,13 @@ static _always_inline_ void read_tuple(const unsigned char *at, size_t ip, size_
 	}
 }
 
-/* CTA_STATUS to CTA_TIMEOUT; mark is the size of CTA_MARK, or 0 without it. */
-static _always_inline_ bool is_info(const unsigned char *at, size_t mark)
+/*
+ * CTA_STATUS to CTA_TIMEOUT. mark is the size of CTA_MARK, or 0 without it; secctx is how much of
+ * CTA_SECCTX stands behind it, or 0.
+ */
+static _always_inline_ bool is_info(const unsigned char *at, size_t mark, size_t secctx)
 {
-	const unsigned char *id = at + SIZE_SHORT + mark;
+	const unsigned char *id = at + SIZE_SHORT + mark + secctx;
 
 	return is_header(at, 8, CTA_STATUS) &&
 	       (mark == 0 || is_header(at + SIZE_SHORT, 8, CTA_MARK)) && is_header(id, 8, CTA_ID) &&
@@ -175,37 +179,65 @@ static inline bool is_tcp_state(const unsigned char *at, size_t left)
 	       *payload_of(tcp_state_of(at)) < FLOW_TCP_OFFLOADED;
 }
 
-/* From CTA_STATUS on. mark as above. */
-static _always_inline_ bool read_info(const unsigned char *at, size_t left, size_t mark,
-				      uint32_t *has, struct flow *flow)
+/* From CTA_STATUS on. mark and secctx as above. Returns what was read, or 0. */
+static _always_inline_ uint32_t read_info(const unsigned char *at, size_t left, size_t mark,
+					  size_t secctx, struct flow *flow)
 {
-	const size_t size = SIZE_INFO + mark;
+	const size_t size = SIZE_INFO + mark + secctx;
+	uint32_t has = FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT;
 
-	if (left < size || !is_info(at, mark))
-		return false;
+	if (left < size || !is_info(at, mark, secctx))
+		return 0;
 	if (flow->protocol == FLOW_TCP) {
 		if (!is_tcp_state(at + size, left - size))
-			return false;
+			return 0;
 		flow->tcp_state = *payload_of(tcp_state_of(at + size));
-		*has |= FLOW_HAS_TCP_STATE;
+		has |= FLOW_HAS_TCP_STATE;
 	}
 	flow->status = be32_at(at);
 	flow->timeout_s = be32_at(at + size - SIZE_SHORT);
-	*has |= FLOW_HAS_STATUS | FLOW_HAS_TIMEOUT;
-	return true;
+	return has;
 }
 
-/* All that is counted behind the tuples, or nothing. has gets what was read. */
-static _always_inline_ bool read_rest(const unsigned char *at, size_t left, uint32_t *has,
-				      struct flow *flow)
+/* What CTA_SECCTX says that it takes, whose text may have any length; 0 where it does not stand. */
+static inline size_t secctx_size(const unsigned char *at)
 {
+	struct nlattr header;
+
+	memcpy(&header, at, sizeof(header));
+	if (header.nla_type != (CTA_SECCTX | NLA_F_NESTED) || header.nla_len < sizeof(header))
+		return 0;
+	return NLA_ALIGN(header.nla_len);
+}
+
+/* As read_info(), with a security context. Kept apart, so that nobody else pays for it. */
+static __attribute__((noinline)) uint32_t read_labelled(const unsigned char *at, size_t left,
+							struct flow *flow)
+{
+	size_t mark, secctx;
+
+	if (left < SIZE_INFO + SIZE_SHORT)
+		return 0;
+	mark = is_header(at + SIZE_SHORT, 8, CTA_MARK) ? SIZE_SHORT : 0;
+	secctx = secctx_size(at + SIZE_SHORT + mark);
+	return secctx ? read_info(at, left, mark, secctx, flow) : 0;
+}
+
+/* All that is counted behind the tuples, or nothing. Returns what was read, or 0. */
+static _always_inline_ uint32_t read_rest(const unsigned char *at, size_t left, struct flow *flow)
+{
+	uint32_t has;
+
 	flow->zone = 0;
 	if (left >= SIZE_SHORT && is_header(at, 6, CTA_ZONE)) {
 		flow->zone = be16_at(at);
 		at += SIZE_SHORT;
 		left -= SIZE_SHORT;
 	}
-	return read_info(at, left, SIZE_SHORT, has, flow) || read_info(at, left, 0, has, flow);
+	has = read_info(at, left, SIZE_SHORT, 0, flow);
+	if (has == 0)
+		has = read_info(at, left, 0, 0, flow);
+	return has ? has : read_labelled(at, left, flow);
 }
 
 /* Everything that is there, or as much of it as has this layout, or nothing. */
@@ -217,9 +249,10 @@ static _always_inline_ void parse(const struct nlmsghdr *message, size_t ip, siz
 			    *number = payload_of(payload_of(payload_of(reply) + ip)),
 			    *rest = reply + size;
 	const struct nfgenmsg *header = NLMSG_DATA(message);
-	uint32_t has = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR |
-		       FLOW_HAS_RESPONDER | FLOW_HAS_ADDRESSES |
-		       (proto == SIZE_PROTO_PORTS ? FLOW_HAS_PORTS : 0);
+	const uint32_t has = FLOW_HAS_FAMILY | FLOW_HAS_PROTOCOL | FLOW_HAS_INITIATOR |
+			     FLOW_HAS_RESPONDER | FLOW_HAS_ADDRESSES |
+			     (proto == SIZE_PROTO_PORTS ? FLOW_HAS_PORTS : 0);
+	uint32_t more;
 	size_t left;
 
 	if (header->nfgen_family != (ip == SIZE_IP_V4 ? AF_INET : AF_INET6) ||
@@ -234,11 +267,10 @@ static _always_inline_ void parse(const struct nlmsghdr *message, size_t ip, siz
 	flow->family = ip == SIZE_IP_V4 ? FLOW_IPV4 : FLOW_IPV6;
 	flow->protocol = (uint8_t)flow_protocol(*number);
 	left = message->nlmsg_len - SIZE_BEFORE - 2 * size;
-	if (read_rest(rest, left, &has, flow)) {
-		flow->has = has;
+	more = read_rest(rest, left, flow);
+	flow->has = has | more;
+	if (more)
 		return;
-	}
-	flow->has = has;
 	flow->zone = 0;
 	flow_parse_attributes((struct attribute_cursor){ rest, left }, *number, flow);
 }

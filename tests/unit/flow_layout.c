@@ -44,7 +44,8 @@ struct kind {
 	bool offloaded;
 	uint16_t zone_in; /* the attribute that holds it, or 0 */
 	bool no_mark;
-	bool secctx, master; /* in front of the timeout */
+	bool secctx;	     /* as SELinux has one for each entry */
+	bool master;	     /* in front of the timeout */
 	bool acct, synproxy; /* behind all that is counted */
 };
 
@@ -114,6 +115,22 @@ static void put_tcp(struct message *m, const struct kind *kind)
 	message_nest_end(m, info);
 }
 
+/* As ctnetlink_dump_secctx() does. */
+static void put_secctx(struct message *m, struct dice *dice)
+{
+	static const char *const contexts[] = {
+		"system_u:object_r:unlabeled_t:s0", /* of secmark 0 */
+		"system_u:object_r:ssh_client_packet_t:s0-s15:c0.c1023",
+		"kernel",
+		"_",
+	};
+	const char *context = contexts[dice_below(dice, ARRAY_SIZE(contexts))];
+	const size_t at = nest(m, CTA_SECCTX);
+
+	message_put(m, CTA_SECCTX_NAME, context, strlen(context) + 1);
+	message_nest_end(m, at);
+}
+
 /* As ctnetlink_dump_info() and ctnetlink_dump_extinfo() do. */
 static void put_rest(struct message *m, struct dice *dice, const struct kind *kind)
 {
@@ -123,7 +140,7 @@ static void put_rest(struct message *m, struct dice *dice, const struct kind *ki
 	if (!kind->no_mark)
 		put_random(m, dice, CTA_MARK, 4);
 	if (kind->secctx)
-		message_put(m, CTA_SECCTX | NLA_F_NESTED, "\x0a\0\x01\0label", 10);
+		put_secctx(m, dice);
 	put_random(m, dice, CTA_ID, 4);
 	put_random(m, dice, CTA_USE, 4);
 	if (kind->master)
@@ -164,7 +181,7 @@ static struct kind random_kind(struct dice *dice)
 		.zone_in = zones[dice_below(dice, ARRAY_SIZE(zones))],
 		.offloaded = dice_one_in(dice, 10),
 		.no_mark = dice_one_in(dice, 3),
-		.secctx = dice_one_in(dice, 10),
+		.secctx = dice_one_in(dice, 3),
 		.master = dice_one_in(dice, 10),
 		.acct = dice_one_in(dice, 2),
 		.synproxy = dice_one_in(dice, 2),
@@ -199,7 +216,7 @@ static bool is_usual(const struct kind *kind)
 	const bool is_of_family = !(kind->family == AF_INET && kind->protocol == IPPROTO_ICMPV6) &&
 				  !(kind->family == AF_INET6 && kind->protocol == IPPROTO_ICMP);
 
-	return is_of_family && !kind->offloaded && !kind->secctx && !kind->master &&
+	return is_of_family && !kind->offloaded && !kind->master &&
 	       (kind->zone_in == 0 || kind->zone_in == CTA_ZONE);
 }
 
