@@ -70,13 +70,13 @@ int sandbox_drop(enum syscall_role role, struct landlock *landlock)
 	return 0;
 }
 
-void sandbox_close(enum syscall_role role, unsigned int max_files)
+void sandbox_close(enum syscall_role role, unsigned int max_files, unsigned int own_fd)
 {
 	int r = limits_lower(max_files);
 
 	if (r < 0)
 		log_write(roles[role].level, roles[role].no_limits, "err", errno_text(r), NULL);
-	r = syscalls_restrict(role);
+	r = syscalls_restrict(role, own_fd);
 	if (r < 0)
 		log_write(roles[role].level, roles[role].no_filter, "err", errno_text(r), NULL);
 }

@@ -25,6 +25,7 @@ int sandbox_drop(enum syscall_role role, struct landlock *landlock);
 
 /*
  * Lowers the resource limits, that of open files to max_files, and puts the system call filter in
- * force. No thread and no process can be made afterwards. Failures are said in the log.
+ * force, with the own_fd that syscalls_restrict() wants. No thread and no process can be made
+ * afterwards. Failures are said in the log.
  */
-void sandbox_close(enum syscall_role role, unsigned int max_files);
+void sandbox_close(enum syscall_role role, unsigned int max_files, unsigned int own_fd);

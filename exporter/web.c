@@ -294,6 +294,17 @@ static int set_up(struct web *web, const struct options *options)
 	return r < 0 ? r : watch_all(web);
 }
 
+/*
+ * Both were opened before there could be a connection, and are open until the end: as the kernel
+ * gives the lowest number that is free, no connection gets one that is lower.
+ */
+static unsigned int last_own_fd(const struct web *web)
+{
+	const int channel = web->collector.channel, manager = web->notify.fd;
+
+	return (unsigned int)(manager > channel ? manager : channel);
+}
+
 static int confine(struct web *web)
 {
 	const enum syscall_role role = web->gate ? SYSCALLS_WEB_FILES : SYSCALLS_WEB;
@@ -311,7 +322,7 @@ static int confine(struct web *web)
 	if (r < 0)
 		fail(web, "Cannot start the thread for logins", r);
 	else
-		sandbox_close(role, FILES_WANTED);
+		sandbox_close(role, FILES_WANTED, last_own_fd(web));
 	return r;
 }
 

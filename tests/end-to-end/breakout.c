@@ -60,7 +60,7 @@ static int enter(enum walls walls, enum syscall_role role)
 		return landlock_restrict(&landlock);
 	r = sandbox_drop(role, &landlock);
 	if (r == 0)
-		sandbox_close(role, FILES_MAX);
+		sandbox_close(role, FILES_MAX, (unsigned int)targets.notify);
 	return r;
 }
 
@@ -318,7 +318,7 @@ static int run_thread(attempt_fn attempt)
 	    pthread_create(&thread, NULL, help, &helper) != 0)
 		return 255;
 	await_turn(&helper, 1);
-	sandbox_close(SYSCALLS_WEB_FILES, FILES_MAX);
+	sandbox_close(SYSCALLS_WEB_FILES, FILES_MAX, 0);
 	set_turn(&helper, 2);
 	return pthread_join(thread, NULL);
 }

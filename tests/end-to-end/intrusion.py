@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import tempfile
 
 from common import SECCOMP, TestCase, testlib
@@ -20,10 +21,10 @@ class Intrusion(TestCase):
     def setUp(self):
         self.namespace = self.enter(testlib.Namespace())
 
-    def take_over(self, who, attempt, *flags):
-        """Has the process try, and returns (how the web process ended or None, the log)."""
+    def take_over(self, who, attempt, *flags, **more):
+        """Has the process try, and returns (how the web process ended or None, the log). more is of its environment."""
         # A sanitizer does not like to come second.
-        env = {"LD_PRELOAD": INTRUDER, "INTRUDER": who, "INTRUDER_ATTEMPT": attempt,
+        env = {"LD_PRELOAD": INTRUDER, "INTRUDER": who, "INTRUDER_ATTEMPT": attempt, **more,
                "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
         with testlib.Exporter(self.namespace, *flags, env=env, expect_exit=None) as it:
             with it.connect() as sock:
@@ -35,8 +36,8 @@ class Intrusion(TestCase):
                 return None, log
             return it.process.wait(timeout=10), it.logged()
 
-    def check_killed(self, who, attempt, *flags):
-        code, log = self.take_over(who, attempt, *flags)
+    def check_killed(self, who, attempt, *flags, **more):
+        code, log = self.take_over(who, attempt, *flags, **more)
         if who == "web":
             self.assertEqual(code, -signal.SIGSYS, (who, attempt, log))
         else:
@@ -79,6 +80,26 @@ class Intrusion(TestCase):
                 self.check_refused("web", "read /proc", flag)
             for attempt in (HIDDEN, "read /etc/shadow", "read the partner's memory by /proc"):
                 self.check_refused("web", attempt, flag)
+
+    def test_datagrams(self):
+        """From the service manager's socket to another one, by its path: nobody but the filter would keep it from there."""
+        directory = self.enter(tempfile.TemporaryDirectory())
+        os.chmod(directory, 0o755)
+        paths = [os.path.join(directory, name) for name in ("notify", "other")]
+        manager, other = [self.enter(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) for _ in paths]
+        for sock, path in ((manager, paths[0]), (other, paths[1])):
+            sock.bind(path)
+            os.chmod(path, 0o777)
+            sock.settimeout(10)
+        tell = {"NOTIFY_SOCKET": paths[0], "INTRUDER_PATH": paths[1]}
+        if SECCOMP:
+            self.check_killed("web", "datagram to a path", **tell)
+        else:
+            self.assertIsNone(self.take_over("web", "datagram to a path", **tell)[0])
+            self.assertEqual(other.recv(64), b"forged")
+        self.assertRegex(manager.recv(4096), rb"\AREADY=1\n")
+        other.setblocking(False)
+        self.assertRaises(BlockingIOError, other.recv, 64)
 
     def test_what_it_needs_is_left(self):
         code, log = self.take_over("collector", "read /proc")
