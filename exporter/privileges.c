@@ -72,6 +72,7 @@ int privileges_drop(unsigned int keep)
 	r = drop_capabilities(net_admin);
 	if (r < 0)
 		return r;
+	/* Another user id may have made it dumpable again: fs.suid_dumpable says so. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
 	return 0;

@@ -44,6 +44,10 @@ int sandbox_begin(int first_fd)
 {
 	int r;
 
+	/* What fails here is tried again, and said, when all limits are lowered. */
+	(void)limits_no_core();
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
 	/* Before Linux 5.9 there is none, and what was inherited stays. */
 	(void)syscall(SYS_close_range, (unsigned int)first_fd, ~0U, 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

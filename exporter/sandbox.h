@@ -10,9 +10,9 @@
 #include "syscalls.h"
 
 /*
- * Once, before there is a second process: closes descriptors from first_fd on that were inherited,
- * has no process send signals to others, and takes from all of them the ways to gain rights.
- * Returns 0 or a negative errno.
+ * Once, before there is a second process, and before a secret is read: lets nobody look into the
+ * process, closes descriptors from first_fd on that were inherited, has no process send signals to
+ * others, and takes from all of them the ways to gain rights. Returns 0 or a negative errno.
  */
 int sandbox_begin(int first_fd);
 

@@ -54,6 +54,9 @@ static int enter(enum walls walls, enum syscall_role role)
 	r = sandbox_begin(INT_MAX);
 	if (r < 0)
 		return r;
+	/* As a change of the user id does where fs.suid_dumpable is 1. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return -errno;
 	landlock_open(&landlock);
 	allow_files(&landlock, role);
 	if (walls == LANDLOCK_ALONE)
