@@ -31,6 +31,8 @@ NOTHING = ("Max core file size", "Max locked memory", "Max msgqueue size", "Max 
 WITHOUT_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer cannot run beside strace
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 AMBIENT = (*NOBODY, "--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin")
+ROOT_STAYS = ("Both processes go on as root, though without its capabilities: to take another user id they need CAP_SETUID "
+              "and CAP_SETGID at the start")
 # With the file for the names of hosts.
 ASK = 'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"'
 OWN_NAMESPACE = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"')
@@ -279,13 +281,24 @@ class OtherUsers(TestCase):
         self.check_rights(it, 65534)
         self.assertNotIn("CAP_NET_ADMIN", it.logged())
 
+    def check_stays_root(self, it, line):
+        self.assertEqual(successes(it.metrics()), ALL_1)
+        self.check_rights(it, 0)
+        self.assertEqual(re.findall(r"level=(\w+) msg=\"(Both processes .*)\"", it.logged()), [line])
+
+    def test_root_that_must_stay(self):
+        for missing in ("-setuid,-setgid", "-setuid", "-setgid"):
+            with self.subTest(missing):
+                it = self.start("setpriv", "--inh-caps=-all", f"--bounding-set={missing}")
+                self.check_stays_root(it, ("WARN", ROOT_STAYS))
+
     def test_root_of_a_user_namespace(self):
         if subprocess.run([*OWN_NAMESPACE[:3], "true"], capture_output=True, check=False).returncode != 0:
             self.skipTest("the kernel makes no user namespaces in a chroot")
         it = self.start(*OWN_NAMESPACE)
         it.namespace = NamespaceOf(it.process.pid)
-        self.assertEqual(successes(it.metrics()), ALL_1)
-        self.check_rights(it, 0)  # the only id that the namespace maps
+        # The only id that the namespace maps.
+        self.check_stays_root(it, ("INFO", "Both processes go on as user id 0: their user namespace has no other"))
 
     def test_ordinary_user_in_a_user_namespace(self):
         if subprocess.run([*NOBODY, *OWN_NAMESPACE[:3], "true"], capture_output=True, check=False).returncode != 0:

@@ -18,7 +18,7 @@ MUTATIONS = [
              "[SYSCALLS_WEB] = { 0, LOG_LEVEL_WARN,", "[SYSCALLS_WEB] = { PRIVILEGES_NET_ADMIN, LOG_LEVEL_WARN,",
              "tests/end-to-end/processes.py"),
     Mutation("P1", "root stays root", "exporter/privileges.c",
-             "r = keep & PRIVILEGES_USER ? 0 : leave_root();", "r = keep & PRIVILEGES_USER ? leave_root() : 0;",
+             "stays = keep & PRIVILEGES_USER ? 0 : leave_root();", "stays = keep & PRIVILEGES_USER ? leave_root() : 0;",
              "tests/end-to-end/processes.py"),
     Mutation("P2", "a refused call fails instead of killing", "exporter/syscalls.c",
              "seccomp_init(SCMP_ACT_KILL_PROCESS)", "seccomp_init(SCMP_ACT_ERRNO(EPERM))",
