@@ -281,9 +281,9 @@ static void name_directory(struct paths *paths, const char *file)
 		paths->fn(paths->ctx, file);
 		if (!paths->warned)
 			log_warn(
-				"Files of the web configuration are in a directory that is too much to "
-				"read: one that is replaced, not written to, cannot be read again; give "
-				"them a directory of their own",
+				"Files of the web configuration are where the whole file system or /proc "
+				"is, so they alone may be read: one that is replaced, not written to, "
+				"cannot be read again; give them a directory of their own",
 				"file", file, "directory", directory);
 		paths->warned = true;
 	}
