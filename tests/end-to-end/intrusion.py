@@ -19,7 +19,7 @@ HIDDEN = "list /etc"
 # A root directory of its own, with all that is in this one.
 IN_ROOT = """
 mount -t tmpfs -o mode=755 tmpfs "$0" && for entry in /*; do
-    if [ -L "$entry" ]; then cp -P "$entry" "$0"; elif [ -d "$entry" ]; then mkdir "$0$entry" && mount --bind "$entry" "$0$entry"; fi
+    if [ -L "$entry" ]; then cp -P "$entry" "$0"; elif [ -d "$entry" ]; then mkdir "$0$entry" && mount --rbind "$entry" "$0$entry"; fi
 done
 echo "rate_limit: {interval: 0}" > "$0/web.yml" && exec chroot "$0" "$@"
 """
