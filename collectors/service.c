@@ -64,7 +64,7 @@ static int confine(pid_t web, const char *procfs)
 	if (r < 0)
 		log_error("Cannot watch the web process", "err", errno_text(r));
 	else
-		sandbox_close(SYSCALLS_COLLECTOR, SERVICE_FILES_MAX);
+		sandbox_close(SYSCALLS_COLLECTOR, SERVICE_FILES_MAX, 0);
 	return r;
 }
 

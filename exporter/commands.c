@@ -42,7 +42,7 @@ static int confine(const struct options *options)
 	landlock_allow_reading(&files, "/proc");
 	r = sandbox_drop(SYSCALLS_COMMAND, &files);
 	if (r == 0)
-		sandbox_close(SYSCALLS_COMMAND, SERVICE_FILES_MAX);
+		sandbox_close(SYSCALLS_COMMAND, SERVICE_FILES_MAX, 0);
 	return r;
 }
 

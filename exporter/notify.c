@@ -116,7 +116,8 @@ static void tell(struct notify *notify, const char *text, uint64_t now_ns)
 	if (r < 0) {
 		log_warn("Cannot tell the service manager anything any more, ignoring", "err",
 			 errno_text(r));
-		notify_close(notify);
+		notify->gone = true;
+		notify->next_ns = UINT64_MAX;
 		return;
 	}
 	notify->pending = notify->silent = false;
@@ -126,7 +127,7 @@ static void tell(struct notify *notify, const char *text, uint64_t now_ns)
 static void change_state(struct notify *notify, const char *state, const char *status,
 			 uint64_t now_ns)
 {
-	if (notify->fd < 0)
+	if (notify->fd < 0 || notify->gone)
 		return;
 	(void)snprintf(notify->text, sizeof(notify->text), "%s\nSTATUS=%s", state, status);
 	notify->pending = true;

@@ -21,6 +21,7 @@ struct notify {
 	uint64_t next_ns;     /* when there is something to do, on CLOCK_MONOTONIC */
 	bool pending;	      /* text has still to be told */
 	bool silent;	      /* no sign of life was given for want of a reason */
+	bool gone;	      /* nobody is told anything any more */
 	char text[NOTIFY_TEXT_MAX];
 };
 
@@ -40,7 +41,8 @@ void notify_stopping(struct notify *notify, const char *status, uint64_t now_ns)
 
 /*
  * Does what is due: gives a sign of life if all is well, and says again what could not be said. A
- * service manager that is gone is given up, with a line in the log. Returns true when from now on
+ * service manager that is gone is given up, with a line in the log; the descriptor stays open, for
+ * the system call filter knows its number. Returns true when from now on
  * no sign of life is given, because all is not well.
  */
 bool notify_turn(struct notify *notify, bool well, uint64_t now_ns);

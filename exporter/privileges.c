@@ -14,10 +14,6 @@
 /* "nobody" by number: it exists without an entry in any user database. */
 #define UNPRIVILEGED_ID 65534
 
-/*
- * Returns 0 also where there is no other id to take: not root, or a user namespace that maps only
- * root (EINVAL), or one without CAP_SETUID (EPERM).
- */
 static int leave_root(void)
 {
 	if (geteuid() != 0)
@@ -25,9 +21,8 @@ static int leave_root(void)
 	/* A user namespace may forbid setgroups(); what groups it has there are its creator's. */
 	if (setgroups(0, NULL) < 0 && errno != EPERM)
 		return -errno;
-	if (setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0)
-		return errno == EINVAL || errno == EPERM ? 0 : -errno;
-	if (setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0)
+	if (setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0 ||
+	    setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0)
 		return -errno;
 	return 0;
 }
@@ -53,10 +48,10 @@ static void drop_bounding_set(bool keep)
 			(void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
 
-int privileges_drop(unsigned int keep)
+int privileges_drop(unsigned int keep, int *ret_stays)
 {
 	bool net_admin;
-	int r;
+	int r, stays;
 
 	if (capng_get_caps_process() < 0)
 		return -EINVAL;
@@ -65,14 +60,16 @@ int privileges_drop(unsigned int keep)
 	drop_bounding_set(net_admin);
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
-	r = keep & PRIVILEGES_USER ? 0 : leave_root();
-	if (r < 0)
-		return r;
+	stays = keep & PRIVILEGES_USER ? 0 : leave_root();
+	if (stays < 0 && stays != -EPERM && stays != -EINVAL)
+		return stays;
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	r = drop_capabilities(net_admin);
 	if (r < 0)
 		return r;
+	/* Another user id may have made it dumpable again: fs.suid_dumpable says so. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
+	*ret_stays = stays;
 	return 0;
 }

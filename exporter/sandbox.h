@@ -10,9 +10,9 @@
 #include "syscalls.h"
 
 /*
- * Once, before there is a second process: closes descriptors from first_fd on that were inherited,
- * has no process send signals to others, and takes from all of them the ways to gain rights.
- * Returns 0 or a negative errno.
+ * Once, before there is a second process, and before a secret is read: lets nobody look into the
+ * process, closes descriptors from first_fd on that were inherited, has no process send signals to
+ * others, and takes from all of them the ways to gain rights. Returns 0 or a negative errno.
  */
 int sandbox_begin(int first_fd);
 
@@ -25,6 +25,7 @@ int sandbox_drop(enum syscall_role role, struct landlock *landlock);
 
 /*
  * Lowers the resource limits, that of open files to max_files, and puts the system call filter in
- * force. No thread and no process can be made afterwards. Failures are said in the log.
+ * force, with the own_fd that syscalls_restrict() wants. No thread and no process can be made
+ * afterwards. Failures are said in the log.
  */
-void sandbox_close(enum syscall_role role, unsigned int max_files);
+void sandbox_close(enum syscall_role role, unsigned int max_files, unsigned int own_fd);

@@ -128,8 +128,8 @@ struct rule {
 #define ONE(a) { a }, 1
 #define TWO(a, b) { a, b }, 2
 #define EQUAL(n, value) { n, SCMP_CMP_EQ, value, 0 }
-#define AT_MOST(n, value) { n, SCMP_CMP_LE, value, 0 }
-#define CLEAR(n, bits) { n, SCMP_CMP_MASKED_EQ, bits, 0 }
+#define BITS(n, bits, value) { n, SCMP_CMP_MASKED_EQ, bits, value }
+#define CLEAR(n, bits) BITS(n, bits, 0)
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 #define NETLINK(bus) TWO(EQUAL(0, AF_NETLINK), EQUAL(2, bus))
 #define OPTION(level, name) TWO(EQUAL(1, level), EQUAL(2, name))
@@ -149,19 +149,24 @@ static const struct rule rules[] = {
 	/* libmicrohttpd sends heads at once, or with what follows. */
 	{ SCMP_SYS(setsockopt), WEB, OPTION(IPPROTO_TCP, TCP_NODELAY) },
 	{ SCMP_SYS(setsockopt), WEB, OPTION(IPPROTO_TCP, TCP_CORK) },
-	/* Answers, requests to the collector process, the service manager. MSG_FASTOPEN on a
-	 * listener that was shut down would connect to anybody. */
+	/* Answers, requests to the collector process, the service manager; sendmsg() is below.
+	 * MSG_FASTOPEN on a listener that was shut down would connect to anybody. */
 	{ SCMP_SYS(sendto), WEB, TWO(CLEAR(3, MSG_FASTOPEN), EQUAL(4, 0)) },
 	{ SCMP_SYS(send), WEB, ONE(CLEAR(3, MSG_FASTOPEN)) },
-	{ SCMP_SYS(sendmsg), WEB, ONE(CLEAR(2, MSG_FASTOPEN)) },
 	/* malloc(); musl's protects its metadata. Nothing may become executable. */
 	{ SCMP_SYS(mmap), ALL, ONE(CLEAR(2, PROT_EXEC)) },
 	{ SCMP_SYS(mmap2), ALL, ONE(CLEAR(2, PROT_EXEC)) },
 	{ SCMP_SYS(mprotect), ALL, ONE(CLEAR(2, PROT_EXEC)) },
-	/* Connections are not waited for, and musl marks each file it opens. F_SETOWN and its like
-	 * would send signals to others. */
-	{ SCMP_SYS(fcntl), ALL, ONE(AT_MOST(1, F_SETFL)) },
-	{ SCMP_SYS(fcntl64), ALL, ONE(AT_MOST(1, F_SETFL)) },
+	/* Connections are not waited for, and musl marks each file it opens. F_DUPFD would give a
+	 * descriptor a number that is not its own, F_SETOWN and its like signals to others. */
+	{ SCMP_SYS(fcntl), ALL, ONE(EQUAL(1, F_GETFD)) },
+	{ SCMP_SYS(fcntl), ALL, ONE(EQUAL(1, F_SETFD)) },
+	{ SCMP_SYS(fcntl), ALL, ONE(EQUAL(1, F_GETFL)) },
+	{ SCMP_SYS(fcntl), ALL, ONE(EQUAL(1, F_SETFL)) },
+	{ SCMP_SYS(fcntl64), ALL, ONE(EQUAL(1, F_GETFD)) },
+	{ SCMP_SYS(fcntl64), ALL, ONE(EQUAL(1, F_SETFD)) },
+	{ SCMP_SYS(fcntl64), ALL, ONE(EQUAL(1, F_GETFL)) },
+	{ SCMP_SYS(fcntl64), ALL, ONE(EQUAL(1, F_SETFL)) },
 	/* process_max_fds: this process' limit is read. */
 	{ SCMP_SYS(prlimit64), ALL, TWO(EQUAL(0, 0), EQUAL(2, 0)) },
 	/* abort() */
@@ -176,6 +181,9 @@ static const struct rule rules[] = {
  */
 #define ROOM (1024 * 1024)
 
+/* Descriptors have smaller numbers than that many bits make: each is the lowest that is free. */
+#define FD_BITS 16
+
 static int add_rule(scmp_filter_ctx filter, const struct rule *rule)
 {
 	struct scmp_arg_cmp arguments[ARGUMENTS_MAX];
@@ -188,9 +196,34 @@ static int add_rule(scmp_filter_ctx filter, const struct rule *rule)
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->number, rule->n, arguments);
 }
 
-static int add_rules(scmp_filter_ctx filter, enum syscall_role role)
+/*
+ * Heads and bodies go to clients by sendmsg(), of libmicrohttpd and GnuTLS. On the service
+ * manager's socket it could send to any other one that has a path, on the channel pass descriptors.
+ * The kernel takes 32 bits of the number and a comparison looks at 64, so it is done bit by bit:
+ * one number is greater when it has a bit that the other one lacks, and above that bit both are the
+ * same.
+ */
+static int add_sendmsg(scmp_filter_ctx filter, unsigned int own_fd)
 {
 	int r = 0;
+
+	for (unsigned int bit = 0; r == 0 && bit < FD_BITS; bit++) {
+		const uint64_t same = (uint64_t)own_fd >> bit;
+		const struct scmp_arg_cmp arguments[] = {
+			BITS(0, UINT64_MAX << bit, (same | 1) << bit),
+			CLEAR(2, MSG_FASTOPEN),
+		};
+
+		if (!(same & 1))
+			r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg),
+						   ARRAY_SIZE(arguments), arguments);
+	}
+	return r;
+}
+
+static int add_rules(scmp_filter_ctx filter, enum syscall_role role, unsigned int own_fd)
+{
+	int r = 1U << role & WEB ? add_sendmsg(filter, own_fd) : 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
 		if (allowed[i].roles & 1U << role)
@@ -211,7 +244,7 @@ static bool is_memory_there(void)
 	return is_there;
 }
 
-int syscalls_restrict(enum syscall_role role)
+int syscalls_restrict(enum syscall_role role, unsigned int own_fd)
 {
 	scmp_filter_ctx filter = is_memory_there() ? seccomp_init(SCMP_ACT_KILL_PROCESS) : NULL;
 	int r;
@@ -223,7 +256,7 @@ int syscalls_restrict(enum syscall_role role)
 	if (r == 0)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (r == 0)
-		r = add_rules(filter, role);
+		r = add_rules(filter, role, own_fd);
 	if (r == 0)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
@@ -232,9 +265,10 @@ int syscalls_restrict(enum syscall_role role)
 
 #else
 
-int syscalls_restrict(enum syscall_role role)
+int syscalls_restrict(enum syscall_role role, unsigned int own_fd)
 {
 	(void)role;
+	(void)own_fd;
 	return -EOPNOTSUPP;
 }
 

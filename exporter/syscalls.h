@@ -13,8 +13,10 @@ enum syscall_role {
 
 /*
  * Allows all threads of the calling process what its role needs from now on; anything else kills
- * it. No thread can be made any more, so those there are must have begun to run. Returns 0,
+ * it. No thread can be made any more, so those there are must have begun to run. The web process
+ * may call sendmsg(), which can name an address and pass descriptors, on descriptors above own_fd
+ * alone: what is not a client's connection must be below, and keep its number. Returns 0,
  * -EOPNOTSUPP when the program was built without the filter (sanitizers and valgrind need more), or
  * a negative errno.
  */
-int syscalls_restrict(enum syscall_role role);
+int syscalls_restrict(enum syscall_role role, unsigned int own_fd);

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "notify.h"
 #include "sandbox.h"
+#include "signals.h"
 #include "util.h"
 #include "web_state.h"
 
@@ -223,24 +224,16 @@ static void raise_file_limit(void)
 
 static int open_listeners(struct web *web, const struct string_list *addresses)
 {
-	int r = web->listeners.n ? 0 : listeners_open(&web->listeners, addresses);
+	int r = 0;
 
+	if (web->listeners.n == 0) {
+		/* The resolver may wait long for the address of a name. */
+		signals_leave(true);
+		r = listeners_open(&web->listeners, addresses);
+		signals_leave(false);
+	}
 	web->failed = r < 0; /* and the log says why */
 	return r;
-}
-
-static int open_signals(struct web *web)
-{
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		return -errno;
-	web->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return web->signals < 0 ? -errno : 0;
 }
 
 /* Before anything listens: a configuration that is wrong must not look like a service. */
@@ -273,7 +266,7 @@ static int watch_all(struct web *web)
  */
 static int set_up(struct web *web, const struct options *options)
 {
-	int r = open_signals(web);
+	int r = (web->signals = signals_open()) < 0 ? web->signals : 0;
 
 	if (r == 0)
 		r = (web->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 ? -errno : 0;
@@ -294,6 +287,17 @@ static int set_up(struct web *web, const struct options *options)
 	return r < 0 ? r : watch_all(web);
 }
 
+/*
+ * Both were opened before there could be a connection, and are open until the end: as the kernel
+ * gives the lowest number that is free, no connection gets one that is lower.
+ */
+static unsigned int last_own_fd(const struct web *web)
+{
+	const int channel = web->collector.channel, manager = web->notify.fd;
+
+	return (unsigned int)(manager > channel ? manager : channel);
+}
+
 static int confine(struct web *web)
 {
 	const enum syscall_role role = web->gate ? SYSCALLS_WEB_FILES : SYSCALLS_WEB;
@@ -311,7 +315,7 @@ static int confine(struct web *web)
 	if (r < 0)
 		fail(web, "Cannot start the thread for logins", r);
 	else
-		sandbox_close(role, FILES_WANTED);
+		sandbox_close(role, FILES_WANTED, last_own_fd(web));
 	return r;
 }
 

@@ -2,8 +2,12 @@
 
 #include "web_settings.h"
 
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "log.h"
@@ -241,27 +245,71 @@ void web_settings_probe(struct web_settings *s)
 			probe(web_load_file(s->config, i));
 }
 
-/* Links are moved to other files beside the one they point to now, or are replaced by a file. */
-static void name_directories(const char *path, void (*fn)(void *ctx, const char *path), void *ctx)
+static bool is_procfs(const char *path)
 {
-	char *real = realpath(path, NULL);
-	char *names[] = { directory_of(path), real ? directory_of(real) : NULL };
+	struct statfs status;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (names[i])
-			fn(ctx, names[i]);
-		free(names[i]);
+	return statfs(path, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
+}
+
+/* /, by whatever name, or where procfs is: who may read that sees other processes. */
+static bool is_too_much(const char *directory)
+{
+	struct stat root, status;
+	char proc[PATH_MAX];
+
+	(void)snprintf(proc, sizeof(proc), "%s/proc", directory);
+	if (is_procfs(directory) || is_procfs(proc))
+		return true;
+	return stat("/", &root) == 0 && stat(directory, &status) == 0 &&
+	       status.st_dev == root.st_dev && status.st_ino == root.st_ino;
+}
+
+struct paths {
+	void (*fn)(void *ctx, const char *path);
+	void *ctx;
+	bool warned;
+};
+
+static void name_directory(struct paths *paths, const char *file)
+{
+	char *directory = directory_of(file);
+
+	if (directory && !is_too_much(directory)) {
+		paths->fn(paths->ctx, directory);
+	} else if (directory) {
+		paths->fn(paths->ctx, file);
+		if (!paths->warned)
+			log_warn(
+				"Files of the web configuration are where the whole file system or /proc "
+				"is, so they alone may be read: one that is replaced, not written to, "
+				"cannot be read again; give them a directory of their own",
+				"file", file, "directory", directory);
+		paths->warned = true;
 	}
+	free(directory);
+}
+
+/* Links are moved to other files beside the one they point to now, or are replaced by a file. */
+static void name_directories(struct paths *paths, const char *file)
+{
+	char *real = realpath(file, NULL);
+
+	name_directory(paths, file);
+	if (real)
+		name_directory(paths, real);
 	free(real);
 }
 
 void web_settings_paths(const struct web_settings *s, void (*fn)(void *ctx, const char *path),
 			void *ctx)
 {
-	name_directories(s->path, fn, ctx);
+	struct paths paths = { fn, ctx, false };
+
+	name_directories(&paths, s->path);
 	for (size_t i = 0; i < WEB_SOURCES; i++)
 		if (web_load_file(s->config, i))
-			name_directories(web_load_file(s->config, i), fn, ctx);
+			name_directories(&paths, web_load_file(s->config, i));
 }
 
 const struct web_config *web_settings_config(const struct web_settings *s)

@@ -57,6 +57,10 @@ struct tls *web_settings_tls(const struct web_settings *settings);
 /* Whether the last change was taken over. True when there was none. */
 bool web_settings_is_current(const struct web_settings *settings);
 
-/* fn is called for each directory whose files must stay readable, for some of them twice. */
+/*
+ * fn is called for each directory whose files must stay readable, for some of them twice; in place
+ * of one that is / or has procfs in it, which is more than anybody means to give, for the file
+ * alone, and a warning is logged. To be called once.
+ */
 void web_settings_paths(const struct web_settings *settings,
 			void (*fn)(void *ctx, const char *path), void *ctx);

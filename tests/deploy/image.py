@@ -220,6 +220,7 @@ class Image(testlib.TestCase):
             self.assertEqual(int(process["CapInh"], 16) | int(process["CapAmb"], 16), 0)
             # Without SETUID it cannot leave user id 0, which is nobody special without capabilities.
             self.assertEqual(process["Uid"].split(), ["0"] * 4)
+            self.assertIn('level=WARN msg="Both processes go on as root, ', exporter.logged())
             self.assertEqual((process["NoNewPrivs"], process["Seccomp"]), ("1", "2"))
             self.assertGreaterEqual(int(process["Seccomp_filters"]), 2)  # the runtime's and its own
         self.assertRegex(exporter.exec("conntrack_exporter", "diagnose", "--interval=1s"),
@@ -230,6 +231,7 @@ class Image(testlib.TestCase):
         self.assertEqual(self.succeeded(exporter), COLLECTORS)
         for process, capabilities in zip(map(status, exporter.pids()), (0, 1 << 12)):
             self.assertEqual(process["Uid"].split(), ["65534"] * 4)
+            self.assertNotIn("go on as", exporter.logged())
             self.assertEqual(int(process["CapPrm"], 16), capabilities)
 
     def test_without_net_admin(self):

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
@@ -102,6 +103,53 @@ static long call_bind(void)
 	const struct sockaddr_in any = { .sin_family = AF_INET };
 
 	return bind(targets.stream, (const struct sockaddr *)&any, sizeof(any));
+}
+
+static int find_notify(void)
+{
+	for (int fd = STDERR_FILENO + 1; fd < 64; fd++) {
+		int type = 0, domain = 0;
+		socklen_t length = sizeof(int);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
+		    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+		    type == SOCK_DGRAM && domain == AF_UNIX)
+			return fd;
+	}
+	return -1;
+}
+
+/* Of all sockets that have a path, not only of the service manager's. */
+static long send_to_path(unsigned long high_bits)
+{
+	const int fd = targets.notify ? targets.notify : find_notify();
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct iovec text = { (char *)"forged", 6 };
+	const struct msghdr message = {
+		.msg_name = &address,
+		.msg_namelen = sizeof(address),
+		.msg_iov = &text,
+		.msg_iovlen = 1,
+	};
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", targets.datagrams);
+	errno = 0;
+	return syscall(SYS_sendmsg, (unsigned long)fd | high_bits, &message, MSG_DONTWAIT);
+}
+
+static long datagram_to_path(void)
+{
+	return send_to_path(0);
+}
+
+static long datagram_by_large_number(void)
+{
+	return send_to_path(UINT64_MAX << 32 & ULONG_MAX);
+}
+
+static long duplicate(void)
+{
+	return fcntl(STDERR_FILENO, F_DUPFD, 32);
 }
 
 static long connect_abstract(void)
@@ -284,6 +332,9 @@ static const struct attempt rows[] = {
 	{ "connect to an abstract name", connect_abstract, 0, 0, 6, true },
 	{ "bind", call_bind, 0, COLLECTORS, 4, true },
 	{ "listen", call_listen, 0, 0, 0, true },
+	{ "datagram to a path", datagram_to_path, 0, 0, 0, true },
+	{ "datagram to a path by a large number", datagram_by_large_number, 0, 0, 0, true },
+	{ "another number for a descriptor", duplicate, 0, 0, 0, true },
 	/* other processes */
 	{ "ptrace of the partner", seize_partner, 0, 0, 1, true },
 	{ "process_vm_readv of the partner", read_memory_of_partner, 0, 0, 1, true },

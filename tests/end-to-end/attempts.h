@@ -49,6 +49,8 @@ extern struct targets {
 	char other_file[64];   /* beside it */
 	pid_t partner;
 	int stream, client; /* TCP, not bound and not connected */
+	int notify;	    /* datagrams, connected; 0: to be found */
+	char datagrams[80]; /* the path of a socket that takes them, which it is not connected to */
 	struct sockaddr_in listener;
 } targets;
 

@@ -94,6 +94,23 @@ static int listen_abstract(void)
 	return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -1 : listen(fd, 8);
 }
 
+/* Two sockets that take datagrams, and one that is connected to the first of them. */
+static int open_datagrams(void)
+{
+	struct sockaddr_un manager = { .sun_family = AF_UNIX }, other = { .sun_family = AF_UNIX };
+	const int kind = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	const int fds[] = { socket(AF_UNIX, kind, 0), socket(AF_UNIX, kind, 0) };
+
+	(void)snprintf(targets.datagrams, sizeof(targets.datagrams), "%s.s", targets.other_file);
+	(void)snprintf(other.sun_path, sizeof(other.sun_path), "%s", targets.datagrams);
+	(void)snprintf(manager.sun_path, sizeof(manager.sun_path), "%s.m", targets.other_file);
+	targets.notify = socket(AF_UNIX, kind, 0);
+	if (bind(fds[0], (struct sockaddr *)&manager, sizeof(manager)) < 0 ||
+	    bind(fds[1], (struct sockaddr *)&other, sizeof(other)) < 0)
+		return -1;
+	return connect(targets.notify, (struct sockaddr *)&manager, sizeof(manager));
+}
+
 static int open_sockets(void)
 {
 	socklen_t length = sizeof(targets.listener);
@@ -114,7 +131,7 @@ int attempts_set_up(void **state)
 {
 	(void)state;
 	if (!mkdtemp(attempts_directory) || write_files() < 0 || open_sockets() < 0 ||
-	    listen_abstract() < 0)
+	    listen_abstract() < 0 || open_datagrams() < 0)
 		return -1;
 	targets.partner = fork();
 	if (targets.partner == 0) {
@@ -127,7 +144,7 @@ int attempts_set_up(void **state)
 
 int attempts_tear_down(void **state)
 {
-	static const char *const suffixes[] = { "", ".new", ".d", ".l", ".c", ".p" };
+	static const char *const suffixes[] = { "", ".new", ".d", ".l", ".c", ".p", ".m", ".s" };
 
 	(void)state;
 	(void)kill(targets.partner, SIGKILL);

@@ -54,13 +54,16 @@ static int enter(enum walls walls, enum syscall_role role)
 	r = sandbox_begin(INT_MAX);
 	if (r < 0)
 		return r;
+	/* As a change of the user id does where fs.suid_dumpable is 1. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return -errno;
 	landlock_open(&landlock);
 	allow_files(&landlock, role);
 	if (walls == LANDLOCK_ALONE)
 		return landlock_restrict(&landlock);
 	r = sandbox_drop(role, &landlock);
 	if (r == 0)
-		sandbox_close(role, FILES_MAX);
+		sandbox_close(role, FILES_MAX, (unsigned int)targets.notify);
 	return r;
 }
 
@@ -318,7 +321,7 @@ static int run_thread(attempt_fn attempt)
 	    pthread_create(&thread, NULL, help, &helper) != 0)
 		return 255;
 	await_turn(&helper, 1);
-	sandbox_close(SYSCALLS_WEB_FILES, FILES_MAX);
+	sandbox_close(SYSCALLS_WEB_FILES, FILES_MAX, 0);
 	set_turn(&helper, 2);
 	return pthread_join(thread, NULL);
 }

@@ -2,7 +2,8 @@
 
 /*
  * Loaded into the server by LD_PRELOAD, this takes over one of its processes: at the first scrape
- * the process that INTRUDER names ("web" or "collector") tries what INTRUDER_ATTEMPT names.
+ * the process that INTRUDER names ("web" or "collector") tries what INTRUDER_ATTEMPT names; a
+ * socket that is no business of it is at INTRUDER_PATH.
  */
 
 #include <dlfcn.h>
@@ -47,12 +48,14 @@ static const struct attempt *find(const struct attempts *attempts, const char *n
 static void try(const char *name)
 {
 	const struct attempt *attempt = find(&attempts_on_files, name);
+	const char *path = getenv("INTRUDER_PATH");
 	char text[80];
 	int length;
 
 	attempt = attempt ? attempt : find(&attempts_on_others, name);
 	if (!attempt)
 		abort();
+	(void)snprintf(targets.datagrams, sizeof(targets.datagrams), "%s", path ? path : "");
 	errno = 0;
 	(void)attempt_make(attempt);
 	length = snprintf(text, sizeof(text), "intruder: %s\n", errno ? strerror(errno) : "done");

@@ -5,10 +5,12 @@ import os
 import pathlib
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 
-from common import (COLLECTORS, SECCOMP, TestCase, add_flow, descriptors, socket_inodes, status, successes,
+from common import (COLLECTORS, SECCOMP, TestCase, add_flow, descriptors, gone, socket_inodes, status, successes,
                     table_inodes, testlib, wait_until)
 
 testlib.need("setpriv", "unshare", "conntrack")
@@ -29,6 +31,10 @@ NOTHING = ("Max core file size", "Max locked memory", "Max msgqueue size", "Max 
 WITHOUT_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer cannot run beside strace
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 AMBIENT = (*NOBODY, "--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin")
+ROOT_STAYS = ("Both processes go on as root, though without its capabilities: to take another user id they need CAP_SETUID "
+              "and CAP_SETGID at the start")
+# With the file for the names of hosts.
+ASK = 'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"'
 OWN_NAMESPACE = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"')
 
 
@@ -243,19 +249,56 @@ class OtherUsers(TestCase):
             self.assertEqual(set(status(pid)["Uid"].split()), {str(uid)})
             self.assertEqual(status(pid)["NoNewPrivs"], "1")
 
+    def asking(self, namespace):
+        """A process that waits for the address of a name."""
+        resolver = self.enter(namespace.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        resolver.bind(("127.0.0.1", 53))
+        resolver.settimeout(10)
+        file = self.enter(tempfile.NamedTemporaryFile("w"))
+        file.write("nameserver 127.0.0.1\noptions timeout:20 attempts:1\n")
+        file.flush()
+        process = self.enter(namespace.popen("unshare", "--mount", "sh", "-c", ASK, file.name, *NOBODY, self.program,
+                                                  "--web.listen-address=nobody.example.org:0", stderr=subprocess.DEVNULL))
+        self.addCleanup(process.kill)
+        self.assertIn(b"example", resolver.recv(512))
+        return process
+
+    def test_nobody_looks_into_one_that_does_not_serve_yet(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.asking(self.enter(testlib.Namespace()))
+            for pid in (process.pid, *testlib.children(process.pid)):
+                self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0)
+                with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
+                    self.assertRegex(limits.read(), r"(?m)^Max core file size +0 +0 ")
+            collector, = testlib.children(process.pid)
+            process.send_signal(number)
+            self.assertEqual(process.wait(timeout=5), 0)
+            wait_until(lambda pid=collector: gone(pid), 10, "the collector process ends")
+
     def test_ambient_capability(self):
         it = self.start(*AMBIENT)
         self.assertEqual(successes(it.metrics()), ALL_1)
         self.check_rights(it, 65534)
         self.assertNotIn("CAP_NET_ADMIN", it.logged())
 
+    def check_stays_root(self, it, line):
+        self.assertEqual(successes(it.metrics()), ALL_1)
+        self.check_rights(it, 0)
+        self.assertEqual(re.findall(r"level=(\w+) msg=\"(Both processes .*)\"", it.logged()), [line])
+
+    def test_root_that_must_stay(self):
+        for missing in ("-setuid,-setgid", "-setuid", "-setgid"):
+            with self.subTest(missing):
+                it = self.start("setpriv", "--inh-caps=-all", f"--bounding-set={missing}")
+                self.check_stays_root(it, ("WARN", ROOT_STAYS))
+
     def test_root_of_a_user_namespace(self):
         if subprocess.run([*OWN_NAMESPACE[:3], "true"], capture_output=True, check=False).returncode != 0:
             self.skipTest("the kernel makes no user namespaces in a chroot")
         it = self.start(*OWN_NAMESPACE)
         it.namespace = NamespaceOf(it.process.pid)
-        self.assertEqual(successes(it.metrics()), ALL_1)
-        self.check_rights(it, 0)  # the only id that the namespace maps
+        # The only id that the namespace maps.
+        self.check_stays_root(it, ("INFO", "Both processes go on as user id 0: their user namespace has no other"))
 
     def test_ordinary_user_in_a_user_namespace(self):
         if subprocess.run([*NOBODY, *OWN_NAMESPACE[:3], "true"], capture_output=True, check=False).returncode != 0:

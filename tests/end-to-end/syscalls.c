@@ -281,7 +281,7 @@ static int run_child(enum syscall_role role, long (*call)(void))
 
 	assert_true(child >= 0);
 	if (child == 0) {
-		if (syscalls_restrict(role) < 0)
+		if (syscalls_restrict(role, 0) < 0)
 			_exit(100);
 		_exit(call() < 0 ? 101 : 0);
 	}
@@ -321,7 +321,7 @@ static void test_web_process_connects_to_nobody(void **state)
 /* A second filter cannot give back what the first one took, and cannot even be loaded. */
 static long restrict_again(void)
 {
-	return syscalls_restrict(SYSCALLS_WEB);
+	return syscalls_restrict(SYSCALLS_WEB, 0);
 }
 
 static void test_a_filter_cannot_be_replaced(void **state)
@@ -340,7 +340,7 @@ static bool has_filter(void)
 	pid_t child = fork();
 
 	if (child == 0)
-		_exit(syscalls_restrict(SYSCALLS_WEB) == -EOPNOTSUPP);
+		_exit(syscalls_restrict(SYSCALLS_WEB, 0) == -EOPNOTSUPP);
 	return waitpid(child, &status, 0) == child && status == 0;
 }
 

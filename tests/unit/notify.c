@@ -348,12 +348,13 @@ static void a_manager_that_is_gone(void **state)
 	assert_int_equal(close(manager), 0);
 	assert_false(notify_turn(&notify, true, NOW + 2 * SECOND));
 	assert_int_equal(n_warnings, 1);
-	assert_int_equal(notify.fd, -1);
+	assert_int_equal(fcntl(notify.fd, F_GETFD), FD_CLOEXEC);
 	assert_true(notify_next_turn(&notify) == UINT64_MAX);
 	assert_false(notify_turn(&notify, true, NOW + 9 * SECOND));
 	notify_stopping(&notify, "y", NOW + 9 * SECOND);
 	assert_int_equal(n_warnings, 1);
 	notify_close(&notify);
+	assert_int_equal(notify.fd, -1);
 }
 
 static void a_long_status_is_cut(void **state)

@@ -206,6 +206,27 @@ static void directories_of_all_files(void **state)
 	scene_close(&scene);
 }
 
+/* A link is as good as a mount there. */
+static void a_directory_with_procfs_in_it(void **state)
+{
+	struct scene scene;
+	char paths[1024] = "", wanted[1200];
+
+	assert_int_equal(mkdir(directory_file(*state, "live"), 0700), 0);
+	assert_int_equal(symlink("../crt", directory_file(*state, "live/crt")), 0);
+	assert_int_equal(symlink("/proc", directory_file(*state, "proc")), 0);
+	scene = scene_open(state, "tls_server_config: {cert_file: live/crt, key: one}");
+	logged.n = 0;
+	web_settings_paths(scene.settings, note_path, paths);
+	(void)snprintf(wanted, sizeof(wanted), "%s/web.yml\n%s/web.yml\n%s/live\n%s/crt\n",
+		       scene.directory->path, scene.directory->path, scene.directory->path,
+		       scene.directory->path);
+	assert_string_equal(paths, wanted);
+	assert_int_equal(logged.n, 1);
+	assert_int_equal(logged.level, LOG_LEVEL_WARN);
+	scene_close(&scene);
+}
+
 static void a_start_without_what_is_needed(void **state)
 {
 	static const struct {
@@ -320,6 +341,7 @@ int main(void)
 		directory_test(a_change_before_the_rights_are_gone),
 		directory_test(secrets_are_overwritten),
 		directory_test(directories_of_all_files),
+		directory_test(a_directory_with_procfs_in_it),
 		directory_test(a_start_without_what_is_needed),
 		directory_test(the_authorities_of_the_system),
 		directory_test(the_authorities_of_the_system_are_told),
