@@ -209,7 +209,8 @@ class Host:
     def __enter__(self):
         self.namespace = self.stack.enter_context(testlib.Namespace())
         server = self.stack.enter_context(self.namespace.socket())
-        server.bind(("127.0.0.1", 0))
+        # No ephemeral port: seen from there, a client of the exporter that has the port of this one would be a second.
+        server.bind(("127.0.0.1", 1000))
         server.listen()
         client = self.stack.enter_context(self.namespace.socket())
         client.connect(server.getsockname())
