@@ -7,26 +7,21 @@
 
 #include "../exporter/util.h"
 #include "collector.h"
+#include "meminfo.h"
 #include "procfs.h"
 #include "stat.h"
 
-/* MemTotal of /proc/meminfo, which counts in KiB; 0 where it is not told. */
+/* 0 where it is not told. */
 static uint64_t read_memory(const struct collector_context *ctx)
 {
-	static const char key[] = "MemTotal:";
 	struct buffer file;
-	uint64_t kib = 0;
+	uint64_t bytes = 0;
 
 	buffer_init(&file, PROCFS_FILE_MAX);
-	if (procfs_read(ctx->settings->procfs, "meminfo", &file) == 0) {
-		const char *at = strstr(file.data, key);
-
-		at = at ? at + strlen(key) : "";
-		if (!parse_u64(&at, 10, &kib))
-			kib = 0;
-	}
+	if (procfs_read(ctx->settings->procfs, "meminfo", &file) == 0)
+		(void)meminfo_parse_total(file.data, &bytes);
 	buffer_finish(&file);
-	return kib * 1024;
+	return bytes;
 }
 
 static void take_numbers(struct collector_context *ctx, struct observation *ret)

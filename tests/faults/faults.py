@@ -23,6 +23,7 @@ INJECT = os.path.join(testlib.BUILD, "tests", "faults", "inject.so")
 ALL = os.environ.get("FAULTS_ALL") == "1"
 FIRST, CHILD = 0, 1  # the roles: the web process or a command, and the collector process
 SLOT = struct.Struct("<QQQQiIQqQ")
+FILES = struct.Struct("128s")
 FOREVER = 2**64 - 1
 
 
@@ -46,7 +47,7 @@ class Plan:
 
     def __init__(self):
         self.file = tempfile.NamedTemporaryFile(prefix="faults-plan-")
-        self.file.truncate(2 * SLOT.size * len(CALLS))
+        self.file.truncate(2 * (SLOT.size * len(CALLS) + FILES.size))
         self.map = mmap.mmap(self.file.fileno(), 0)
         os.chmod(self.file.name, 0o666)
         # The exporter alone is to have it, not what starts it.
@@ -58,6 +59,10 @@ class Plan:
 
     def _at(self, role, call):
         return (role * len(CALLS) + CALLS.index(call)) * SLOT.size
+
+    def only(self, role, file):
+        """From now on, of the calls that open files, only those of paths like this one count and fail; "": all."""
+        FILES.pack_into(self.map, 2 * SLOT.size * len(CALLS) + role * FILES.size, file.encode())
 
     def get(self, role, call):
         """(count, hits, live)"""
@@ -120,16 +125,20 @@ class Truth:
         return bool(MOVING.match(name)) or name in MAY_MOVE or name == "conntrack_scrape_collector_success" or (
             scaled and self.owner.get(name) in ("flows", "correlation"))
 
-    def wrong(self, metrics):
-        """What is wrong with an answer that was given while something failed."""
+    def _changed_values(self, metrics, scaled):
         found = []
-        scaled = metrics.get("conntrack_walk_complete") == 0
-        lacking = set()
         for key, value in metrics.samples.items():
             if key not in self.clean.samples:
                 found.append(f"new: {key}")
             elif value != self.clean.samples[key] and not self._moves(key, scaled):
                 found.append(f"{key[0]}{dict(key[1])} is {value}, not {self.clean.samples[key]}")
+        return found
+
+    def wrong(self, metrics):
+        """What is wrong with an answer that was given while something failed."""
+        scaled = metrics.get("conntrack_walk_complete") == 0
+        found = self._changed_values(metrics, scaled)
+        lacking = set()
         for group, keys in self.groups.items():
             there = keys & metrics.samples.keys()
             if there and there != keys:
@@ -147,9 +156,19 @@ class Truth:
 
     def changed(self, metrics):
         """What differs from the clean run, of an answer that must not."""
-        found = self.wrong(metrics)
-        found += [f"{key[0]}{dict(key[1])} is absent" for key in self.clean.samples.keys() - metrics.samples.keys()]
-        return found
+        return self.wrong(metrics) + [f"{key[0]}{dict(key[1])} is absent" for key in self.absent(metrics)]
+
+    def absent(self, metrics):
+        """The keys of what a clean run says and this answer does not."""
+        return self.clean.samples.keys() - metrics.samples.keys()
+
+    def lacks(self, metrics, absent, failed):
+        """What differs from the clean run beyond this: these keys are absent, and these collectors have no success."""
+        found = self._changed_values(metrics, False)
+        found += [f"{key} is absent" for key in self.absent(metrics) - absent]
+        found += [f"{key} is there" for key in absent - self.absent(metrics)]
+        expected = {collector: int(collector not in failed) for collector in COLLECTORS}
+        return found + [f"success: {successes(metrics)}"] * (successes(metrics) != expected)
 
 
 def settle(holds):
@@ -190,7 +209,8 @@ class Host:
     def __enter__(self):
         self.namespace = self.stack.enter_context(testlib.Namespace())
         server = self.stack.enter_context(self.namespace.socket())
-        server.bind(("127.0.0.1", 0))
+        # No ephemeral port: seen from there, a client of the exporter that has the port of this one would be a second.
+        server.bind(("127.0.0.1", 1000))
         server.listen()
         client = self.stack.enter_context(self.namespace.socket())
         client.connect(server.getsockname())

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/netlink.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -45,8 +46,13 @@ struct slot {
 
 _Static_assert(sizeof(struct slot) == 64, "faults.py knows it");
 
-static struct slot none[N_ROLES][N_CALLS];
-static struct slot (*slots)[N_CALLS] = none;
+struct plan {
+	struct slot slots[N_ROLES][N_CALLS];
+	char files[N_ROLES][128]; /* a pattern of paths: of CALL_OPEN, those alone; "": all */
+};
+
+static struct plan none;
+static struct plan *plan = &none;
 static int role = ROLE_FIRST;
 
 /* What libraries do before main() is not looked at. */
@@ -61,7 +67,7 @@ __attribute__((constructor)) static void map_plan(void)
 	spared_find();
 	map = mmap(NULL, sizeof(none), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map != MAP_FAILED)
-		slots = map;
+		plan = map;
 	(void)close(fd);
 }
 
@@ -72,7 +78,7 @@ static void signal_self(int number)
 
 static const struct slot *look_up(enum call call)
 {
-	struct slot *slot = &slots[role][call];
+	struct slot *slot = &plan->slots[role][call];
 	uint64_t n = __atomic_add_fetch(&slot->count, 1, __ATOMIC_RELAXED);
 
 	if (n < slot->from || n > slot->to)
@@ -170,7 +176,7 @@ static size_t cut(const struct slot *slot, size_t len)
 
 static bool has_no_memory(size_t size, const void *caller)
 {
-	if (is_spared(caller) || size < slots[role][CALL_ALLOC].argument)
+	if (is_spared(caller) || size < plan->slots[role][CALL_ALLOC].argument)
 		return false;
 	return refuses(find(CALL_ALLOC));
 }
@@ -178,7 +184,7 @@ static bool has_no_memory(size_t size, const void *caller)
 static void *allocated(void *block)
 {
 	if (block)
-		(void)__atomic_add_fetch(&slots[role][CALL_ALLOC].live, 1, __ATOMIC_RELAXED);
+		(void)__atomic_add_fetch(&plan->slots[role][CALL_ALLOC].live, 1, __ATOMIC_RELAXED);
 	return block;
 }
 
@@ -207,8 +213,15 @@ void free(void *block)
 {
 	REAL(free);
 	if (block)
-		(void)__atomic_sub_fetch(&slots[role][CALL_ALLOC].live, 1, __ATOMIC_RELAXED);
+		(void)__atomic_sub_fetch(&plan->slots[role][CALL_ALLOC].live, 1, __ATOMIC_RELAXED);
 	real(block);
+}
+
+static bool cannot_open(const char *path)
+{
+	const char *files = plan->files[role];
+
+	return (!*files || fnmatch(files, path, 0) == 0) && refuses(find(CALL_OPEN));
 }
 
 /* Files: the mode is passed on whether it was given or not. */
@@ -222,7 +235,7 @@ void free(void *block)
 		va_start(args, flags);                                           \
 		mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0; \
 		va_end(args);                                                    \
-		return refuses(find(CALL_OPEN)) ? -1 : real arguments;           \
+		return cannot_open(path) ? -1 : real arguments;                  \
 	}
 
 WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
@@ -230,21 +243,24 @@ WRAP_OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
 WRAP_OPEN(openat, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
 WRAP_OPEN(openat64, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
 
-int __open_2(const char *path, int flags);
-int __open64_2(const char *path, int flags);
+#define WRAP(call, name, parameters, arguments)                   \
+	int name parameters                                       \
+	{                                                         \
+		REAL(name);                                       \
+		return refuses(find(call)) ? -1 : real arguments; \
+	}
 
 /* What the compiler calls where it does not know the flags. */
-int __open_2(const char *path, int flags)
-{
-	REAL(__open_2);
-	return refuses(find(CALL_OPEN)) ? -1 : real(path, flags);
-}
+#define WRAP_OPEN_2(name)                                          \
+	int name(const char *path, int flags);                     \
+	int name(const char *path, int flags)                      \
+	{                                                          \
+		REAL(name);                                        \
+		return cannot_open(path) ? -1 : real(path, flags); \
+	}
 
-int __open64_2(const char *path, int flags)
-{
-	REAL(__open64_2);
-	return refuses(find(CALL_OPEN)) ? -1 : real(path, flags);
-}
+WRAP_OPEN_2(__open_2)
+WRAP_OPEN_2(__open64_2)
 
 DIR *opendir(const char *path)
 {
@@ -258,45 +274,26 @@ struct dirent64 *readdir64(DIR *directory)
 	return refuses(find(CALL_READDIR)) ? NULL : real(directory);
 }
 
-ssize_t read(int fd, void *bytes, size_t len)
-{
-	const struct slot *slot = find(CALL_READ);
-	REAL(read);
-	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len));
-}
+#define WRAP_SIZED(call, name, parameters, arguments)       \
+	ssize_t name parameters                             \
+	{                                                   \
+		const struct slot *slot = find(call);       \
+		REAL(name);                                 \
+		return refuses(slot) ? -1 : real arguments; \
+	}
 
-ssize_t __read_chk(int fd, void *bytes, size_t len, size_t room);
-
+WRAP_SIZED(CALL_READ, read, (int fd, void *bytes, size_t len), (fd, bytes, cut(slot, len)))
+WRAP_SIZED(CALL_PREAD, pread64, (int fd, void *bytes, size_t len, off64_t at),
+	   (fd, bytes, cut(slot, len), at))
 /* What the compiler calls where it knows the room. */
-ssize_t __read_chk(int fd, void *bytes, size_t len, size_t room)
-{
-	const struct slot *slot = find(CALL_READ);
-	REAL(__read_chk);
-	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len), room);
-}
-
-ssize_t pread64(int fd, void *bytes, size_t len, off64_t at)
-{
-	const struct slot *slot = find(CALL_PREAD);
-	REAL(pread64);
-	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len), at);
-}
-
+ssize_t __read_chk(int fd, void *bytes, size_t len, size_t room);
 ssize_t __pread64_chk(int fd, void *bytes, size_t len, off64_t at, size_t room);
 
-ssize_t __pread64_chk(int fd, void *bytes, size_t len, off64_t at, size_t room)
-{
-	const struct slot *slot = find(CALL_PREAD);
-	REAL(__pread64_chk);
-	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len), at, room);
-}
-
-ssize_t write(int fd, const void *bytes, size_t len)
-{
-	const struct slot *slot = find(CALL_WRITE);
-	REAL(write);
-	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len));
-}
+WRAP_SIZED(CALL_READ, __read_chk, (int fd, void *bytes, size_t len, size_t room),
+	   (fd, bytes, cut(slot, len), room))
+WRAP_SIZED(CALL_PREAD, __pread64_chk, (int fd, void *bytes, size_t len, off64_t at, size_t room),
+	   (fd, bytes, cut(slot, len), at, room))
+WRAP_SIZED(CALL_WRITE, write, (int fd, const void *bytes, size_t len), (fd, bytes, cut(slot, len)))
 
 /* Sockets. */
 
@@ -321,12 +318,8 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return n;
 }
 
-ssize_t send(int fd, const void *bytes, size_t len, int flags)
-{
-	const struct slot *slot = find(CALL_SEND);
-	REAL(send);
-	return refuses(slot) ? -1 : real(fd, bytes, cut(slot, len), flags);
-}
+WRAP_SIZED(CALL_SEND, send, (int fd, const void *bytes, size_t len, int flags),
+	   (fd, bytes, cut(slot, len), flags))
 
 ssize_t sendto(int fd, const void *bytes, size_t len, int flags, const struct sockaddr *to,
 	       socklen_t to_len)
@@ -340,13 +333,6 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	REAL(sendmsg);
 	return refuses(find(CALL_SENDMSG)) ? -1 : real(fd, message, flags);
 }
-
-#define WRAP(call, name, parameters, arguments)                   \
-	int name parameters                                       \
-	{                                                         \
-		REAL(name);                                       \
-		return refuses(find(call)) ? -1 : real arguments; \
-	}
 
 WRAP(CALL_SOCKET, socket, (int family, int type, int protocol), (family, type, protocol))
 WRAP(CALL_BIND, bind, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len))

@@ -158,7 +158,8 @@ class Protected(TestCase):
                 if warm:
                     self.check_whole()
             self.assertGreater(total, 0, what)
-            for nth in chosen(total, MOST):
+            # Those who have no login are few calls, and each of them fails.
+            for nth in chosen(total, MOST if 200 in allowed else total):
                 fresh = self.fresh_login()
                 self.inject_memory(what, act, allowed, nth)
             for nth in 1, total // 2:
@@ -247,7 +248,8 @@ class Protected(TestCase):
         for kind in ("unchanged", "changed", "broken") if ALL else ("changed",):
             for call in "read", "open", "fstat", "stat":
                 total = self.reload(kind, call)[1]
-                self.assertGreater(total, 2, call)
+                # What is refused in its first file names no others.
+                self.assertGreater(total, 0 if kind == "broken" else 2, call)
                 for nth in range(1, total + 1):
                     for error in errors if ALL else {RANDOM.choice(errors), *([errno.EINTR] if call == "read" else [])}:
                         with self.subTest(kind, call=call, nth=nth, error=errno.errorcode[error]):

@@ -3,14 +3,12 @@
 
 /*
  * Files that are made of the input: a target that includes this reads no others. Linked with
- * FILES_LINK_ARGS of meson.build. The input has the contents of fuzz_files[] one behind the other,
- * with a zero byte between them; an empty one is a file that is not there. It comes in pieces of a
- * few bytes, as read(2) may give it.
+ * files_link_args of meson.build. The input has the contents of fuzz_files[], a zero byte between
+ * them; an empty one is not there. They come in pieces of a few bytes, as read(2) may give them.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/types.h>
 
 #include "fuzz.h"
 
@@ -31,8 +29,7 @@ static struct {
 static inline void files_load(struct input *input)
 {
 	files.piece = 1 + input_byte(input) * 16U;
-	files.n = 0;
-	for (; fuzz_files[files.n]; files.n++)
+	for (files.n = 0; fuzz_files[files.n]; files.n++)
 		files.text[files.n] = input_text(input, '\0');
 }
 
@@ -61,6 +58,7 @@ static inline int files_open(const char *path)
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_openat64(int directory, const char *path, int flags, ...);
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
+ssize_t __wrap_pread64(int fd, void *buffer, size_t size, off_t at);
 int __wrap_close(int fd);
 
 int __wrap_open64(const char *path, int flags, ...)
@@ -77,15 +75,22 @@ int __wrap_openat64(int directory, const char *path, _unused_ int flags, ...)
 ssize_t __wrap_read(int fd, void *buffer, size_t size)
 {
 	const size_t i = (size_t)(fd - FILES_FIRST_FD);
-	size_t n;
+	size_t n = size < files.piece ? size : files.piece;
 
 	HOLDS(i < files.n);
-	n = strlen(files.text[i] + files.at[i]);
-	n = n < size ? n : size;
-	n = n < files.piece ? n : files.piece;
+	n = strnlen(files.text[i] + files.at[i], n);
 	memcpy(buffer, files.text[i] + files.at[i], n);
 	files.at[i] += n;
 	return (ssize_t)n;
+}
+
+ssize_t __wrap_pread64(int fd, void *buffer, size_t size, off_t at)
+{
+	const size_t i = (size_t)(fd - FILES_FIRST_FD);
+
+	HOLDS(i < files.n);
+	files.at[i] = strnlen(files.text[i], (size_t)at);
+	return __wrap_read(fd, buffer, size);
 }
 
 int __wrap_close(int fd)

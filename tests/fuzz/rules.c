@@ -48,6 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		HOLDS(rules[family] < N_TRACKINGS);
 		HOLDS(!names || !*names || rules[family] == TRACKING_ACTIVE);
+		/* A /proc that shows nothing of the network says nothing of its rules. */
+		HOLDS(rules[family] != TRACKING_INACTIVE ||
+		      (files.text[3] && strpbrk(files.text[3], "0123456789")));
 	}
 	tracking_read(&ctx, rules);
 	files_unload();

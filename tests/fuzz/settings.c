@@ -3,6 +3,7 @@
 /* conntrack's settings: each known one is the decimal number that its file holds, and all of it. */
 
 #include "files.h"
+#include "number.h"
 
 #include "../../collectors/collector.h"
 #include "../../collectors/settings.h"
@@ -22,12 +23,13 @@ void tracking_read(_unused_ struct collector_context *ctx, enum tracking ret[N_F
 	ret[FLOW_IPV6] = TRACKING_ACTIVE;
 }
 
-static void check(const struct reading *reading, const char *text)
+static void check(const struct reading *reading, size_t file)
 {
-	const char *number;
+	const char *text = files.text[file], *number;
 	char printed[24];
 	size_t digits;
 
+	HOLDS(reading->known || !is_number_line(text));
 	if (!reading->known)
 		return;
 	HOLDS(text);
@@ -53,12 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	files_load(&input);
 	(void)settings_read(&ctx, &settings);
-	check(&settings.timeout_s[TIMEOUT_TCP_ESTABLISHED], files.text[0]);
-	check(&settings.timeout_s[TIMEOUT_TCP_SYN_SENT], files.text[1]);
-	check(&settings.timeout_s[TIMEOUT_UDP_UNREPLIED], files.text[2]);
-	check(&settings.timeout_s[TIMEOUT_GENERIC], files.text[3]);
-	check(&settings.setting[SETTING_ACCT], files.text[4]);
-	check(&settings.setting[SETTING_TCP_LOOSE], files.text[5]);
+	check(&settings.timeout_s[TIMEOUT_TCP_ESTABLISHED], 0);
+	check(&settings.timeout_s[TIMEOUT_TCP_SYN_SENT], 1);
+	check(&settings.timeout_s[TIMEOUT_UDP_UNREPLIED], 2);
+	check(&settings.timeout_s[TIMEOUT_GENERIC], 3);
+	check(&settings.setting[SETTING_ACCT], 4);
+	check(&settings.setting[SETTING_TCP_LOOSE], 5);
 	exposition_init(&e, EXPOSITION_OPENMETRICS);
 	(void)settings_collector.collect(&ctx, &e);
 	HOLDS(exposition_finish(&e) == 0);

@@ -3,6 +3,7 @@
 /* The limits of sockets, from all the files they are in. */
 
 #include "files.h"
+#include "number.h"
 
 #include "../../collectors/collector.h"
 #include "../../collectors/socket_limits.h"
@@ -41,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		HOLDS(limits[i].known <= 1);
 	HOLDS(limits[LIMIT_FILES].known == limits[LIMIT_FILES_LIMIT].known);
 	HOLDS(!limits[LIMIT_ORPHANED_LIMIT].known || files.text[1]);
+	HOLDS(limits[LIMIT_ORPHANED_LIMIT].known || !is_number_line(files.text[1]));
 	for (size_t i = 0; i < files.n; i++)
 		if (files.text[i])
 			check_numbers(files.text[i]);

@@ -11,12 +11,14 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from oracle import KernelTest, check_flows  # noqa: E402
-from testlib import Namespace, link, main, metrics, need  # noqa: E402
+from oracle import KernelTest, check_flows, flows  # noqa: E402
+from testlib import Namespace, link, main, metrics, need, wait_until  # noqa: E402
 
-need("conntrack", "ip", "nft")
+need("conntrack", "ip", "nft", "sysctl")
 
 TIMEOUT_S = 5
+WAIT_S = 20  # for a state: where other namespaces have many flows, a look takes seconds
+LIFE_S = 3600  # of a flow, whatever its state: it is there as long as a test looks at it
 TRACK = "table inet track { chain c { type filter hook output priority 0; ct state new accept; }; }"
 CLIENT, SERVER = {4: "10.1.0.2", 6: "2001:db8:1::2"}, {4: "10.2.0.2", 6: "2001:db8:2::2"}
 ROUTER = {4: "10.1.0.1", 6: "2001:db8:1::1"}
@@ -50,7 +52,14 @@ class Connections(KernelTest):
         self.router.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         for namespace in (self.client, self.router, self.server):
             namespace.nft(TRACK)
+            self.lengthen_timeouts(namespace)
         self.all = {"client": self.client, "router": self.router, "server": self.server}
+
+    @staticmethod
+    def lengthen_timeouts(namespace):
+        names = [name for name in namespace.run("sysctl", "-aN", "-r", r"^net\.netfilter\.nf_conntrack_\w+_timeout").split()
+                 if "frag6" not in name]
+        namespace.run("sysctl", "-qw", *(f"{name}={LIFE_S}" for name in names))
 
     def nft(self, namespace, version, hook, rule):
         """A NAT rule."""
@@ -106,7 +115,7 @@ class Connections(KernelTest):
 
     def wait_for_state(self, name, state):
         """The flows of a namespace come to be in this state; the network is asynchronous."""
-        end = time.monotonic() + TIMEOUT_S
+        end = time.monotonic() + WAIT_S
         while time.monotonic() < end:
             given = metrics(self.all[name], "--collector.disable-defaults", "--collector.flows")
             if {key[1] for key in given.nonzero("conntrack_tcp_flows")} == {state}:
@@ -315,6 +324,10 @@ class Connections(KernelTest):
         for name in self.all:
             self.assertEqual(self.check(name, 2).nonzero("conntrack_flows_by_reply"), {("udp", "assured"): 2}, name)
 
+    def answered(self, name):
+        """The protocols of flows that saw an answer."""
+        return {flow.protocol for flow in flows(self.all[name]) if flow.replied}
+
     def test_protocols_without_ports(self):
         """Real packets of ICMP, ICMPv6, GRE and a protocol without a tracker."""
         for kind, version, packet in ((socket.IPPROTO_ICMP, 4, bytes.fromhex("0800f7fd00010001")),
@@ -324,7 +337,8 @@ class Connections(KernelTest):
             self.addCleanup(sock.close)
             sock.settimeout(TIMEOUT_S)
             sock.sendto(packet, (ROUTER[version], 0))
-        time.sleep(0.1)
+        for name in ("client", "router"):
+            wait_until(lambda name=name: self.answered(name) == {"icmp", "icmpv6"}, WAIT_S, f"{name} saw the answers")
         given = self.check("client", 5, "outbound", "none")
         self.assertEqual(given.nonzero("conntrack_flows"),
                          {("ipv4", "icmp"): 1, ("ipv6", "icmpv6"): 1, ("ipv4", "gre"): 1, ("ipv4", "other"): 1,

@@ -10,7 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from oracle import KernelTest, check_sockets, sockets  # noqa: E402
-from testlib import EXPORTER, Metrics, Namespace, link, main, metrics, need, run  # noqa: E402
+from testlib import EXPORTER, Metrics, Namespace, link, main, metrics, need, run, wait_until  # noqa: E402
 
 need("ip", "nft", "ss")
 
@@ -82,7 +82,6 @@ class Sockets(KernelTest):
             unanswered[0].shutdown(socket.SHUT_WR)
             last[1].close()
             crossing[0].shutdown(socket.SHUT_WR)
-            time.sleep(0.05)
             crossing[1].shutdown(socket.SHUT_WR)
             for port in (106, 108):
                 sock = self.open(self.near, version)
@@ -146,6 +145,9 @@ class Sockets(KernelTest):
         self.listen(self.near, 4, port, backlog)
         for _ in range(connections):
             self.open(self.near, 4).connect(("127.0.0.1", port))
+        # connect() is back when its last ACK was sent, which the listener may not have seen.
+        wait_until(lambda: self.near.run("ss", "-Htln", f"sport = :{port}").split()[1] == str(connections), TIMEOUT_S,
+                   "all connections are in the queue")
 
     def listeners(self):
         given = check_sockets(self, self.near, *FLAGS)
@@ -173,8 +175,10 @@ class Sockets(KernelTest):
         for _ in range(300):
             self.open(self.near, 4).connect(("127.0.0.1", 80))
         self.addCleanup(listener.close)
+        expected = {("ipv4", "established"): 600, ("ipv4", "listen"): 1}
+        self.wait(self.near, expected)
         given = check_sockets(self, self.near, *FLAGS)
-        self.assertEqual(given.nonzero("conntrack_tcp_sockets"), {("ipv4", "established"): 600, ("ipv4", "listen"): 1})
+        self.assertEqual(given.nonzero("conntrack_tcp_sockets"), expected)
 
     def files(self, read):
         """What the files of /proc say, by metric; a file that is not there gives nothing."""
