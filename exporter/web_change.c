@@ -105,6 +105,13 @@ static unsigned int client_proof(const struct web_config_tls *tls)
 	return proofs[tls->client_auth];
 }
 
+static bool has_own_ca(const struct web_config_tls *tls)
+{
+	return (tls->client_auth == WEB_CLIENT_VERIFY_IF_GIVEN ||
+		tls->client_auth == WEB_CLIENT_REQUIRE_AND_VERIFY) &&
+	       !tls->trusts_system;
+}
+
 const char *web_change_refusal(const struct web_config *from, const struct web_config *to)
 {
 	if (from->tls.enabled != to->tls.enabled)
@@ -112,8 +119,7 @@ const char *web_change_refusal(const struct web_config *from, const struct web_c
 					 : "TLS is switched on by a restart only";
 	if (client_proof(&to->tls) < client_proof(&from->tls))
 		return "less of client_auth_type is demanded after a restart only";
-	if (from->tls.client_auth == WEB_CLIENT_REQUIRE_AND_VERIFY && !from->tls.trusts_system &&
-	    to->tls.trusts_system)
+	if (has_own_ca(&from->tls) && to->tls.trusts_system)
 		return "the client CA is removed by a restart only";
 	if (from->tls.n_sans && !to->tls.n_sans)
 		return "client_allowed_sans is removed by a restart only";

@@ -130,6 +130,12 @@ static void no_protection_is_taken_away(void **state)
 		{ TLS CA "  client_auth_type: RequireAndVerifyClientCert\n",
 		  TLS "  client_auth_type: RequireAndVerifyClientCert\n",
 		  "the client CA is removed by a restart only" },
+		{ TLS CA "  client_auth_type: VerifyClientCertIfGiven\n",
+		  TLS "  client_auth_type: VerifyClientCertIfGiven\n",
+		  "the client CA is removed by a restart only" },
+		{ TLS CA "  client_auth_type: VerifyClientCertIfGiven\n",
+		  TLS "  client_auth_type: RequireAndVerifyClientCert\n",
+		  "the client CA is removed by a restart only" },
 		{ TLS CA "  client_auth_type: RequireAndVerifyClientCert\n"
 			 "  client_allowed_sans: [a]\n",
 		  TLS CA "  client_auth_type: RequireAndVerifyClientCert\n",
