@@ -45,6 +45,9 @@ void log_configure(enum log_level level, enum log_format format)
 
 const char *errno_text(int error)
 {
+	/* strerror() calls it a connection's, which sends its reader to the network. */
+	if (error == -ETIMEDOUT || error == ETIMEDOUT)
+		return "The kernel did not answer in time";
 	return strerror(error < 0 ? -error : error);
 }
 

@@ -193,6 +193,7 @@ static void errno_in_both_signs(_unused_ void **state)
 {
 	assert_string_equal(errno_text(ENOENT), strerror(ENOENT));
 	assert_string_equal(errno_text(-EPERM), strerror(EPERM));
+	assert_string_equal(errno_text(-ETIMEDOUT), "The kernel did not answer in time");
 }
 
 int main(void)
