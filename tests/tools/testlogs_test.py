@@ -9,9 +9,11 @@ import unittest
 
 TESTLOGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "testlogs")
 GOOD = {"name": "p:unit / a", "result": "OK", "stdout": "", "stderr": ""}
-LATE = {"name": "p:kernel / b", "result": "TIMEOUT", "stdout": "one\ntwo\n", "stderr": "three\n"}
+LATE = {"name": "p:kernel / b", "result": "TIMEOUT", "returncode": -15, "stdout": "one\ntwo\n", "stderr": "three\n"}
 WRONG = {"name": "p:load+kernel / c", "result": "FAIL", "stdout": "four\n"}
 EXACT = {"name": "p:clang+unit / d", "result": "FAIL", "stdout": ""}
+SANITIZED = {"name": "p:kernel / i", "result": "FAIL", "stderr": "==1==ERROR: AddressSanitizer: heap-use-after-free"}
+KILLED = {"name": "p:load / j", "result": "FAIL", "returncode": -11}
 SKIPPED = {"name": "p:kernel / e", "result": "SKIP", "stdout": "SKIP: must be root\n"}
 PARTLY = {"name": "p:kernel / f", "result": "OK", "stdout": "test_it ... skipped 'no flowtables'\n"}
 
@@ -44,7 +46,7 @@ class Totals(unittest.TestCase):
     def test_failures(self):
         self.write("testlog.json", GOOD, LATE, WRONG)
         self.write("again.json", WRONG)
-        self.assertEqual(self.totals("build-other"), (1, """FAILED build-other: does not build
+        self.assertEqual(self.totals("build-other"), (1, """FAILED build-other: does not build, or its tests do not run
 FAILED build: kernel / b: TIMEOUT; it printed at last:
     one
     two
@@ -82,7 +84,7 @@ skipped build: kernel / e: must be root
         self.write("testlog.json", GOOD, LATE, SKIPPED, WRONG)
         self.assertEqual(self.run_on("again", "build"), (0, "b\nc\n"))
         # A second try says nothing of what depends on no time, nor where much is wrong.
-        for more in ((EXACT,), ({**LATE, "name": "p:kernel / g"}, {**LATE, "name": "p:kernel / h"})):
+        for more in ((EXACT,), (SANITIZED,), (KILLED,), ({**LATE, "name": "p:kernel / g"}, {**LATE, "name": "p:kernel / h"})):
             self.write("testlog.json", GOOD, LATE, WRONG, *more)
             self.assertEqual(self.run_on("again", "build"), (0, ""))
 
