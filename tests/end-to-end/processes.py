@@ -257,6 +257,7 @@ class OtherUsers(TestCase):
         file = self.enter(tempfile.NamedTemporaryFile("w"))
         file.write("nameserver 127.0.0.1\noptions timeout:20 attempts:1\n")
         file.flush()
+        os.chmod(file.name, 0o644)
         process = self.enter(namespace.popen("unshare", "--mount", "sh", "-c", ASK, file.name, *NOBODY, self.program,
                                                   "--web.listen-address=nobody.example.org:0", stderr=subprocess.DEVNULL))
         self.addCleanup(process.kill)

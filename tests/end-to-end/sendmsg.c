@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -84,6 +85,8 @@ static int run_child(enum syscall_role role, int own_fd, int fd, long (*call)(ui
 
 	assert_true(child >= 0);
 	if (child == 0) {
+		/* Where a program takes core files none is started for each that is killed. */
+		(void)prctl(PR_SET_DUMPABLE, 0);
 		if (dup2(sockets[0], fd) < 0 || syscalls_restrict(role, (unsigned int)own_fd) < 0)
 			_exit(100);
 		_exit(call((uint64_t)fd) < 0 ? 101 : 0);
@@ -101,7 +104,7 @@ static bool was_killed(int status)
 /* Whatever the bits of both numbers are. */
 static void test_clients_are_those_above(void **state)
 {
-	static const int own_fds[] = { 0, 3, 4, 5, 7, 8, 15, 16, 63, 100, 127 };
+	static const int own_fds[] = { 0, 3, 5, 8, 63, 100 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(own_fds); i++)
