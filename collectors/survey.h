@@ -49,9 +49,9 @@ struct collector_context;
 /*
  * Gives the last survey if it is younger than the minimum interval and has these parts, else makes
  * a new one; also when the last walk or its join was cut short by a deadline and there is much more
- * time now, and when that join failed for a reason that passes. Within one request everyone gets
- * the same, a failure as well, so that what they say of it adds up. A new one also has the parts
- * that others wanted within the last minute. *ret points into ctx and holds until the next call.
- * Returns 0 or a negative errno as walk_run().
+ * time now, and when that join failed for a reason that passes. Within one request everyone who
+ * asks for the same parts gets the same, a failure as well, so that what they say of it adds up. A
+ * new one also has the parts that others wanted within the last minute. *ret points into ctx and
+ * holds until the next call. Returns 0 or a negative errno as walk_run().
  */
 int survey_get(struct collector_context *ctx, uint32_t parts, const struct survey **ret);

@@ -289,7 +289,8 @@ static int set_up(struct web *web, const struct options *options)
 
 /*
  * Both were opened before there could be a connection, and are open until the end: as the kernel
- * gives the lowest number that is free, no connection gets one that is lower.
+ * gives the lowest number that is free, no connection gets one that is lower. Listeners that were
+ * passed have lower ones, and are closed only once nothing is accepted any more.
  */
 static unsigned int last_own_fd(const struct web *web)
 {
