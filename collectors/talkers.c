@@ -5,6 +5,7 @@
 #include "talkers.h"
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <string.h>
 
 #include "../exporter/util.h"
@@ -178,17 +179,6 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The least whole number whose square is not less than this, which is at most 2^64. */
-static uint64_t root_up(double square)
-{
-	uint64_t root = 0;
-
-	for (uint64_t bit = 1ULL << 32; bit; bit >>= 1)
-		if ((double)(root + bit) * (double)(root + bit) < square)
-			root += bit;
-	return square > 0 ? root + 1 : 0;
-}
-
 /*
  * Two standard errors of count of n flows that were read, in flows of a table of so many entries:
  * of a share p that is 2 sqrt(p (1 - p) / n) sqrt(1 - n / entries) entries.
@@ -197,7 +187,8 @@ static uint64_t sampling_error(uint64_t count, uint64_t n, uint64_t entries)
 {
 	const double p = (double)count / (double)n;
 
-	return root_up(4 * p * (1 - p) / (double)n * (double)entries * (double)(entries - n));
+	return (uint64_t)ceil(
+		2 * sqrt(p * (1 - p) / (double)n * (double)entries * (double)(entries - n)));
 }
 
 /*
